@@ -1,0 +1,268 @@
+//! The configuration: checked types with every default filled in.
+//!
+//! `file` mirrors the TOML word for word; this module turns that into types in which a wrong state
+//! cannot be written. Nothing else in the crate reads TOML or the environment's settings.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that can be configured, checked and with defaults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it came from; `None` is the built-in default.
+    pub source: Option<PathBuf>,
+    /// Listeners and what a client may do to them.
+    pub server: Server,
+    /// The memory that edgehold may use.
+    pub memory: Memory,
+    /// What is logged.
+    pub log: Log,
+    /// How long each phase of an attempt may take.
+    pub deadlines: Deadlines,
+    /// Retries, waits and the breaker.
+    pub routing: Routing,
+    /// Accounts and endpoints that we call, by name.
+    pub providers: BTreeMap<ProviderName, Arc<Provider>>,
+    /// Local names for models, by name.
+    pub models: BTreeMap<String, Alias>,
+    /// Who may call, in file order. Empty: anybody who reaches a loopback or Unix listener.
+    pub clients: Vec<Client>,
+    /// The outgoing HTTP proxy, as the environment names it.
+    pub proxy: Proxy,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Addresses to listen on. At least one.
+    pub listen: Vec<Listen>,
+    /// Further `name` or `name:port` values that a Host header may have, in lower case.
+    pub hosts: Vec<String>,
+    /// Permission bits of a Unix socket.
+    pub socket_mode: u32,
+    /// Largest request body in bytes.
+    pub max_body: u64,
+    /// Most connections open at once.
+    pub max_connections: usize,
+    /// How long running requests may go on after a stop signal.
+    pub grace: Duration,
+    /// How long a request's head may take from its first byte.
+    pub header_timeout: Duration,
+    /// How long a request's body may stand still.
+    pub body_timeout: Duration,
+    /// How long a connection may be kept without a request.
+    pub idle_timeout: Duration,
+    /// How long a client may refuse to take bytes of an answer.
+    pub write_timeout: Duration,
+}
+
+/// One address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Listen {
+    /// An IP address and port.
+    Tcp(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// `[memory]`
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// Most bytes of resident memory; the cgroup's own limit lowers it at start.
+    pub cap: u64,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The least severe level that is written.
+    pub level: Level,
+}
+
+/// A log level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Only what needs a person.
+    Error,
+    /// What may soon need one.
+    Warn,
+    /// Starts, stops, reloads, changes of reachability.
+    Info,
+    /// Each request and attempt.
+    Debug,
+    /// Each step.
+    Trace,
+}
+
+/// `[deadlines]`, also in a provider's table, where they override these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Name look-up, TCP connect and TLS handshake together.
+    pub connect: Duration,
+    /// Loading a model into an Ollama.
+    pub load: Duration,
+    /// From the request sent to the first token.
+    pub first_token: Duration,
+    /// Between two pieces of a stream.
+    pub idle: Duration,
+    /// The whole request, all attempts and waits included.
+    pub total: Duration,
+}
+
+/// `[routing]`
+#[derive(Debug, Clone)]
+pub struct Routing {
+    /// Most retries of one target within a request.
+    pub retries: u32,
+    /// Longest Retry-After that is waited out within a request, when no other target is left.
+    pub max_wait: Duration,
+    /// Failures in a row that open a target's breaker.
+    pub breaker_failures: u32,
+    /// How long an open breaker waits before one trial is let through.
+    pub breaker_cooldown: Duration,
+}
+
+/// A provider's name in the configuration.
+pub type ProviderName = Arc<str>;
+
+/// `[providers.NAME]`
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its name in the configuration.
+    pub name: ProviderName,
+    /// What it speaks.
+    pub kind: ProviderKind,
+    /// `http` or `https`, host, port and path without a trailing slash.
+    pub base_url: BaseUrl,
+    /// The key that it wants, if any. Only ever sent to `base_url`'s origin.
+    pub api_key: Option<KeySource>,
+    /// Whether it is on this device or its LAN.
+    pub place: Place,
+    /// Further request headers, in file order. Their values may be secret.
+    pub headers: Vec<(String, Secret)>,
+    /// Further query parameters (`api-version` and the like), in file order.
+    pub query: Vec<(String, String)>,
+    /// A PEM file of roots to trust for this provider in place of the built-in ones.
+    pub ca_file: Option<PathBuf>,
+    /// Most calls at once; further ones wait their turn.
+    pub max_concurrent: usize,
+    /// Most requests that wait for a turn.
+    pub max_waiting: usize,
+    /// How long a request waits for a turn or a model load here before its next target is tried.
+    pub patience: Duration,
+    /// Ollama: how long a model stays loaded after its last use, in Ollama's own notation.
+    pub keep_alive: String,
+    /// Ollama: the largest `num_ctx` that is ever asked for, in tokens.
+    pub max_context: u32,
+    /// Largest whole answer, and largest single stream event, in bytes.
+    pub max_answer: u64,
+    /// How long each phase may take here.
+    pub deadlines: Deadlines,
+}
+
+/// What a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Ollama's native API.
+    Ollama,
+    /// OpenAI's API, or a compatible one.
+    OpenAi,
+}
+
+/// Where a provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On this device or its LAN.
+    Local,
+    /// Beyond it.
+    Cloud,
+}
+
+/// A checked base URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Whether TLS is used.
+    pub https: bool,
+    /// Host name or IP literal, without brackets.
+    pub host: String,
+    /// Port, the scheme's own where none was named.
+    pub port: u16,
+    /// Path without a trailing slash; may be empty.
+    pub path: String,
+}
+
+/// Where a key is read from, each time it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// An environment variable, by name, read once at start.
+    Env {
+        /// The variable's name.
+        name: String,
+        /// Its value.
+        value: Secret,
+    },
+    /// A file; re-read when it changes. A systemd credential is one, in `$CREDENTIALS_DIRECTORY`.
+    File(PathBuf),
+}
+
+/// `[models.NAME]`
+#[derive(Debug, Clone)]
+pub struct Alias {
+    /// Targets in order of preference. At least one.
+    pub targets: Vec<Target>,
+    /// Where requests for it may be served.
+    pub locality: Locality,
+}
+
+/// One model of one provider.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Target {
+    /// The provider's name.
+    pub provider: ProviderName,
+    /// The model's name there.
+    pub model: Arc<str>,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// Where a request may be served. The strictest of all that apply wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Locality {
+    /// Anywhere.
+    #[default]
+    Any,
+    /// Only beyond the device and its LAN.
+    Cloud,
+    /// Only on the device or its LAN.
+    Local,
+}
+
+/// `[[clients]]`
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// The bearer token that it shows.
+    pub token: KeySource,
+    /// Where its requests may be served.
+    pub locality: Locality,
+}
+
+/// The outgoing proxy: the values of HTTP_PROXY, HTTPS_PROXY (or ALL_PROXY) and NO_PROXY.
+#[derive(Debug, Clone, Default)]
+pub struct Proxy {
+    /// For `http` addresses. May hold a password.
+    pub http: Option<Secret>,
+    /// For `https` addresses. May hold a password.
+    pub https: Option<Secret>,
+    /// Hosts that are reached without a proxy.
+    pub no: Option<String>,
+}

@@ -1,0 +1,3 @@
+//! edgehold: one local address for language models on an ARM gateway.
+
+pub mod chat;
