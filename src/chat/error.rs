@@ -49,6 +49,8 @@ pub enum Kind {
     ContextLength,
     /// The caller may not do this.
     Forbidden,
+    /// The request's head is too large.
+    HeadTooLarge,
     /// Our own fault.
     Internal,
     /// The request is malformed.
@@ -88,6 +90,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::ContextLength => "context_length_exceeded",
             Self::Forbidden => "forbidden",
+            Self::HeadTooLarge => "request_header_fields_too_large",
             Self::Internal => "internal_error",
             Self::Invalid => "invalid_request",
             Self::MethodNotAllowed => "method_not_allowed",

@@ -3,12 +3,25 @@
 //! `file` mirrors the TOML word for word; this module turns that into types in which a wrong state
 //! cannot be written. Nothing else in the crate reads TOML or the environment's settings.
 
+mod check;
+mod describe;
+mod file;
+mod load;
+mod names;
+mod secret;
+mod units;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use load::{ConfigError, Env, Problem};
+pub use names::{Conflict, TARGET};
+pub use secret::{Key, KeyError, KeySource, Secret};
+pub use units::parse_wait;
 
 /// Everything that can be configured, checked and with defaults.
 #[derive(Debug, Clone)]
@@ -195,20 +208,6 @@ pub struct BaseUrl {
     pub path: String,
 }
 
-/// Where a key is read from, each time it is needed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// An environment variable, by name, read once at start.
-    Env {
-        /// The variable's name.
-        name: String,
-        /// Its value.
-        value: Secret,
-    },
-    /// A file; re-read when it changes. A systemd credential is one, in `$CREDENTIALS_DIRECTORY`.
-    File(PathBuf),
-}
-
 /// `[models.NAME]`
 #[derive(Debug, Clone)]
 pub struct Alias {
@@ -256,7 +255,8 @@ pub struct Client {
     pub locality: Locality,
 }
 
-/// The outgoing proxy: the values of HTTP_PROXY, HTTPS_PROXY (or ALL_PROXY) and NO_PROXY.
+/// The outgoing proxy: the values of `HTTP_PROXY`, `HTTPS_PROXY` (or `ALL_PROXY`) and
+/// `NO_PROXY`.
 #[derive(Debug, Clone, Default)]
 pub struct Proxy {
     /// For `http` addresses. May hold a password.

@@ -1,0 +1,247 @@
+//! The composition root: a checked configuration becomes parts, the parts become tasks, and a
+//! signal ends them. The only file that may name every module.
+//!
+//! | task | waits for |
+//! | --- | --- |
+//! | one accept loop a listener | a free place, a connection, the drain |
+//! | one task a connection | the client, the provider, the drain |
+//! | prober | the health of a provider, its next probe |
+//! | watchdog | half the interval that systemd gave |
+//! | `serve` itself | signals |
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::budget::{self, Budget};
+use crate::config::{Config, ConfigError};
+use crate::dispatch::Dispatch;
+use crate::lifecycle::{Drain, Executor, Notify, NotifyEnv, Signal, Signals, Tasks};
+use crate::provider::{Providers, Upstream};
+use crate::server::{self, Gateway};
+use crate::telemetry::{Metrics, log};
+
+/// Memory that the program takes whatever is asked of it: code, tables, the runtime. The rest of
+/// the cap is the budget.
+const BASE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Threads for name look-ups. More than one, so that one hung look-up does not hold up the next.
+const LOOKUP_THREADS: usize = 2;
+const LOOKUP_STACK_BYTES: usize = 256 * 1024;
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A listener could not be bound.
+    #[error("{0}")]
+    Listen(io::Error),
+    /// A part of the configuration that only shows when it is used: a certificate file, a header.
+    #[error("{0}")]
+    Parts(io::Error),
+    /// The runtime could not be made.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+impl AppError {
+    /// The exit code, by sysexits.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Listen(error) if error.kind() == io::ErrorKind::PermissionDenied => 77,
+            Self::Listen(_) => 69,
+            Self::Parts(_) => 78,
+            Self::Runtime(_) => 71,
+        }
+    }
+}
+
+/// Serves until a signal ends it: the first one drains, a second one aborts. Every reload signal
+/// calls `reload`; where that fails the old configuration stays.
+///
+/// # Errors
+/// Why it could not start.
+pub fn serve(
+    config: Config,
+    reload: impl Fn() -> Result<Config, ConfigError> + Send + 'static,
+    env: &NotifyEnv,
+) -> Result<(), AppError> {
+    runtime()?.block_on(run(config, reload, Notify::new(env)))
+}
+
+fn runtime() -> Result<Runtime, AppError> {
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(LOOKUP_THREADS)
+        .thread_stack_size(LOOKUP_STACK_BYTES)
+        .thread_name("edgehold-lookup")
+        .build()
+        .map_err(AppError::Runtime)
+}
+
+async fn run(
+    config: Config,
+    reload: impl Fn() -> Result<Config, ConfigError>,
+    notify: Notify,
+) -> Result<(), AppError> {
+    let mut signals = Signals::new().map_err(AppError::Runtime)?;
+    let tasks = Tasks::new();
+    let parts = Parts { config: Arc::new(config), executor: Executor::new(Tasks::new()) };
+    let listeners = server::bind(&parts.config.server).map_err(AppError::Listen)?;
+    let gateway = parts.gateway().map_err(AppError::Parts)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = %listeners.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", "),
+        budget_bytes = gateway.budget.capacity(),
+        "ready"
+    );
+    let settings = parts.config.server.clone();
+    let accepting = server::serve(Arc::clone(&gateway), listeners, settings, tasks.clone());
+    tasks.spawn(accepting);
+    tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone()));
+    tasks.spawn(probe(Arc::clone(&gateway)));
+    notify.ready();
+    let grace = parts.config.server.grace;
+    while let Signal::Reload = signals.next().await {
+        notify.reloading();
+        apply(&gateway, &parts, reload());
+        notify.ready();
+    }
+    notify.stopping();
+    gateway.drain.start();
+    tracing::info!(grace_seconds = grace.as_secs(), "stopping");
+    tokio::select! {
+        left = tasks.finished(grace) => match left {
+            0 => tracing::info!("stopped"),
+            left => tracing::warn!(left, "the grace is over; requests were cut off"),
+        },
+        () = second_stop(&mut signals) => tracing::warn!("second signal: stopped at once"),
+    }
+    Ok(())
+}
+
+async fn second_stop(signals: &mut Signals) {
+    while let Signal::Reload = signals.next().await {}
+}
+
+/// What parts are made of.
+struct Parts {
+    config: Arc<Config>,
+    executor: Executor,
+}
+
+impl Parts {
+    fn gateway(&self) -> io::Result<Arc<Gateway>> {
+        let metrics = Arc::new(Metrics::default());
+        let budget = Budget::new(budget_bytes(&self.config));
+        let providers = Providers::new(&self.config, &self.executor)?;
+        let dispatch = Dispatch::new(
+            Arc::clone(&self.config),
+            providers,
+            None,
+            Arc::clone(&metrics),
+            Arc::clone(&budget),
+        );
+        Ok(Gateway::new(dispatch, metrics, budget, Drain::new()))
+    }
+}
+
+/// The cap, or the cgroup's own limit where that is lower, less what the program itself takes.
+fn budget_bytes(config: &Config) -> u64 {
+    let cap =
+        budget::cgroup_limit().map_or(config.memory.cap, |limit| limit.min(config.memory.cap));
+    cap.saturating_sub(BASE_BYTES).max(BASE_BYTES / 4)
+}
+
+/// Serves a new configuration, or keeps the old one and says why. Listeners stay as they are.
+fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) {
+    let old = gateway.dispatch();
+    let made = loaded.map_err(|error| error.to_string()).and_then(|config| {
+        let providers =
+            Providers::new(&config, &parts.executor).map_err(|error| error.to_string())?;
+        Ok((Arc::new(config), providers))
+    });
+    match made {
+        Ok((config, providers)) => {
+            if config.server.listen != old.config().server.listen {
+                tracing::warn!("server.listen changed: that takes a restart");
+            }
+            log::set_level(config.log.level);
+            gateway.budget.set_capacity(budget_bytes(&config));
+            let metrics = Arc::clone(&gateway.metrics);
+            let budget = Arc::clone(&gateway.budget);
+            gateway.replace(Dispatch::new(config, providers, Some(&old), metrics, budget));
+            tracing::info!("configuration reloaded");
+        }
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is refused; the old one stays");
+            gateway.reload_failed(Some(error));
+        }
+    }
+    old.wake_prober();
+}
+
+/// Tells systemd that the event loop turns.
+async fn watch_dog(notify: Notify, drain: Drain) {
+    let Some(interval) = notify.watchdog_interval() else { return };
+    let mut ticks = tokio::time::interval(interval);
+    loop {
+        tokio::select! {
+            () = drain.started() => return,
+            _ = ticks.tick() => notify.watchdog(),
+        }
+    }
+}
+
+/// Probes providers that cannot be reached, or were never tried.
+async fn probe(gateway: Arc<Gateway>) {
+    let drain = gateway.drain.clone();
+    loop {
+        let dispatch = gateway.dispatch();
+        tokio::select! {
+            () = drain.started() => return,
+            () = dispatch.probe_next() => {}
+        }
+    }
+}
+
+/// What a probe of one provider found.
+#[derive(Debug)]
+pub struct ProbeReport {
+    /// The provider's name.
+    pub provider: String,
+    /// Whether it can be reached.
+    pub ok: bool,
+    /// For a person: what it lists, or what is wrong.
+    pub detail: String,
+}
+
+/// Probes every provider of a configuration once, at no cost.
+///
+/// # Errors
+/// Where the parts cannot be made of the configuration.
+pub fn probe_all(config: &Config) -> Result<Vec<ProbeReport>, AppError> {
+    runtime()?.block_on(async {
+        let executor = Executor::new(Tasks::new());
+        let providers = Providers::new(config, &executor).map_err(AppError::Parts)?;
+        let mut reports = Vec::new();
+        for upstream in providers.iter() {
+            let (ok, detail) = match upstream.probe().await {
+                Ok(()) => (true, listed(upstream).await),
+                Err((fault, why)) => (false, format!("{fault}: {why}")),
+            };
+            reports.push(ProbeReport { provider: upstream.config().name.to_string(), ok, detail });
+        }
+        Ok(reports)
+    })
+}
+
+async fn listed(upstream: &Upstream) -> String {
+    upstream.refresh_listing(true).await;
+    match upstream.listed() {
+        None => "reachable; it does not list its models".to_owned(),
+        Some(names) if names.len() > 8 => format!("reachable; {} models", names.len()),
+        Some(names) => format!("reachable; models: {}", names.join(", ")),
+    }
+}

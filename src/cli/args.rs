@@ -1,0 +1,90 @@
+//! The command line's grammar.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// One local address for language models: the on-device model first, the cloud when it can be
+/// reached.
+#[derive(Debug, Parser)]
+#[command(name = "edgehold", version, max_term_width = 100)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigPath {
+    /// Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in
+    /// default (the Ollama on this device)
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve until a signal ends it (SIGHUP reloads the configuration)
+    Serve {
+        #[command(flatten)]
+        config: ConfigPath,
+    },
+    /// Check the configuration and print it with all defaults, secrets masked
+    Check {
+        #[command(flatten)]
+        config: ConfigPath,
+        /// Ask each provider whether it is there, at no cost
+        #[arg(long)]
+        probe: bool,
+    },
+    /// Show how the running service stands
+    Status {
+        #[command(flatten)]
+        config: ConfigPath,
+        /// Print the JSON as it comes
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which target would answer for a model now, and why the others would not
+    Explain {
+        /// An alias, PROVIDER/MODEL, or a model that a local provider lists
+        model: String,
+        /// As the request header X-Edgehold-Locality
+        #[arg(long, value_name = "WHERE")]
+        locality: Option<Where>,
+        #[command(flatten)]
+        config: ConfigPath,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Where {
+    Any,
+    Cloud,
+    Local,
+}
+
+impl Where {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Cloud => "cloud",
+            Self::Local => "local",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Shell {
+    Bash,
+    Fish,
+    Zsh,
+}

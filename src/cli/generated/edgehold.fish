@@ -1,0 +1,57 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_edgehold_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_edgehold_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_edgehold_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_edgehold_using_subcommand
+    set -l cmd (__fish_edgehold_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c edgehold -n "__fish_edgehold_needs_command" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_needs_command" -s V -l version -d 'Print version'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "serve" -d 'Serve until a signal ends it (SIGHUP reloads the configuration)'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "check" -d 'Check the configuration and print it with all defaults, secrets masked'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "status" -d 'Show how the running service stands'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "explain" -d 'Show which target would answer for a model now, and why the others would not'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "man" -d 'Print the manual page, in roff'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c edgehold -n "__fish_edgehold_using_subcommand serve" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
+complete -c edgehold -n "__fish_edgehold_using_subcommand serve" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand check" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
+complete -c edgehold -n "__fish_edgehold_using_subcommand check" -l probe -d 'Ask each provider whether it is there, at no cost'
+complete -c edgehold -n "__fish_edgehold_using_subcommand check" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand status" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
+complete -c edgehold -n "__fish_edgehold_using_subcommand status" -l json -d 'Print the JSON as it comes'
+complete -c edgehold -n "__fish_edgehold_using_subcommand status" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand explain" -l locality -d 'As the request header X-Edgehold-Locality' -r -f -a "any\t''
+cloud\t''
+local\t''"
+complete -c edgehold -n "__fish_edgehold_using_subcommand explain" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
+complete -c edgehold -n "__fish_edgehold_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand man" -s h -l help -d 'Print help'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "serve" -d 'Serve until a signal ends it (SIGHUP reloads the configuration)'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "check" -d 'Check the configuration and print it with all defaults, secrets masked'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "status" -d 'Show how the running service stands'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "explain" -d 'Show which target would answer for a model now, and why the others would not'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "man" -d 'Print the manual page, in roff'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,93 @@
+//! What a person types: one file for each command. Exit codes are those of sysexits.h.
+
+mod args;
+mod ask;
+mod check;
+mod output;
+mod serve;
+mod status;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::args::{Command, Shell};
+use crate::cli::output::{complain, print};
+use crate::config::{Config, ConfigError, Env, TARGET};
+
+pub use crate::cli::args::Args;
+
+/// The command line was used wrongly.
+const EX_USAGE: u8 = 64;
+/// A file that was named cannot be read.
+const EX_NOINPUT: u8 = 66;
+/// The service does not answer, or no provider does.
+const EX_UNAVAILABLE: u8 = 69;
+/// The configuration is bad.
+const EX_CONFIG: u8 = 78;
+
+/// Reads the arguments.
+///
+/// # Errors
+/// The exit code, where help or version were asked for or the arguments are wrong; what there is
+/// to say has been said.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Args, ExitCode> {
+    Args::try_parse_from(args).map_err(|error| {
+        match error.kind() {
+            ErrorKind::DisplayVersion => print(&version()),
+            ErrorKind::DisplayHelp => print(&error.render().to_string()),
+            _ => {
+                complain(error.render().to_string().trim_end());
+                return ExitCode::from(EX_USAGE);
+            }
+        };
+        ExitCode::SUCCESS
+    })
+}
+
+/// Runs a command.
+pub fn run(args: Args) -> ExitCode {
+    let env = Env::of_process();
+    let code = match args.command {
+        Command::Serve { config } => serve::run(config.config.as_deref(), &env),
+        Command::Check { config, probe } => check::run(config.config.as_deref(), probe, &env),
+        Command::Status { config, json } => status::run(config.config.as_deref(), json, &env),
+        Command::Explain { model, locality, config } => {
+            let locality = locality.map(args::Where::word);
+            status::explain(config.config.as_deref(), &model, locality, &env)
+        }
+        Command::Completions { shell } => print(match shell {
+            Shell::Bash => include_str!("generated/edgehold.bash"),
+            Shell::Fish => include_str!("generated/edgehold.fish"),
+            Shell::Zsh => include_str!("generated/_edgehold"),
+        }),
+        Command::Man => print(include_str!("generated/edgehold.1")),
+    };
+    ExitCode::from(code)
+}
+
+/// What `--version` says: enough to know what is on a box.
+fn version() -> String {
+    format!(
+        "edgehold {}\ntarget  {TARGET}\nTLS     rustls with ring, TLS 1.2 and 1.3, built-in roots\n\
+         SQLite  none: this version has no queue\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// Loads the configuration, or says what is wrong with it.
+fn load(path: Option<&Path>, env: &Env) -> Result<Config, u8> {
+    Config::load(path, env).map_err(|error| {
+        complain(&error.to_string());
+        match error {
+            ConfigError::Io(..) => EX_NOINPUT,
+            ConfigError::Bad(_) => EX_CONFIG,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,463 @@
+//! A client's request.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::chat::{
+    Effort, EmbedInput, EmbedRequest, Error, Format, Image, Message, Part, Request, Role, Sampling,
+    Tool, ToolCall, ToolChoice,
+};
+use crate::dialect::openai::{not_json, span_of};
+
+type Raw<'a> = Option<&'a RawValue>;
+
+/// The fields that we understand, each still as it was written, so that what is wrong with one
+/// can be said by its name. A field that is there twice is an error: two readers could differ.
+#[derive(Deserialize)]
+struct ChatBody<'a> {
+    #[serde(borrow)]
+    model: Raw<'a>,
+    #[serde(borrow)]
+    messages: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    stream: Raw<'a>,
+    #[serde(borrow)]
+    stream_options: Raw<'a>,
+    #[serde(borrow)]
+    max_tokens: Raw<'a>,
+    #[serde(borrow)]
+    max_completion_tokens: Raw<'a>,
+    #[serde(borrow)]
+    temperature: Raw<'a>,
+    #[serde(borrow)]
+    top_p: Raw<'a>,
+    #[serde(borrow)]
+    top_k: Raw<'a>,
+    #[serde(borrow)]
+    stop: Raw<'a>,
+    #[serde(borrow)]
+    seed: Raw<'a>,
+    #[serde(borrow)]
+    presence_penalty: Raw<'a>,
+    #[serde(borrow)]
+    frequency_penalty: Raw<'a>,
+    #[serde(borrow)]
+    tools: Raw<'a>,
+    #[serde(borrow)]
+    tool_choice: Raw<'a>,
+    #[serde(borrow)]
+    response_format: Raw<'a>,
+    #[serde(borrow)]
+    reasoning_effort: Raw<'a>,
+    // What only a provider of this dialect can honour.
+    #[serde(borrow)]
+    n: Raw<'a>,
+    #[serde(borrow)]
+    logprobs: Raw<'a>,
+    #[serde(borrow)]
+    logit_bias: Raw<'a>,
+    #[serde(borrow)]
+    audio: Raw<'a>,
+    #[serde(borrow)]
+    modalities: Raw<'a>,
+    #[serde(borrow)]
+    prediction: Raw<'a>,
+    #[serde(borrow)]
+    web_search_options: Raw<'a>,
+    #[serde(borrow)]
+    functions: Raw<'a>,
+}
+
+/// Decodes a chat request. Returns with it where the model's name stands in the body, quotes
+/// included. Fields that we do not know are left alone.
+///
+/// # Errors
+/// What is wrong, naming the field.
+pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
+    let fields: ChatBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let (model, span) = model(body, fields.model)?;
+    let messages = fields
+        .messages
+        .as_ref()
+        .filter(|messages| !messages.is_empty())
+        .ok_or_else(|| {
+            Error::invalid_field("messages", "messages must be a list with at least one entry")
+        })?
+        .iter()
+        .enumerate()
+        .map(|(index, raw)| message(index, raw))
+        .collect::<Result<_, _>>()?;
+    let request = Request {
+        model,
+        messages,
+        tools: tools(fields.tools)?,
+        tool_choice: tool_choice(fields.tool_choice)?,
+        sampling: sampling(&fields)?,
+        format: format(fields.response_format)?,
+        effort: effort(fields.reasoning_effort)?,
+        stream: field("stream", fields.stream)?.unwrap_or(false),
+        include_usage: field::<StreamOptions>("stream_options", fields.stream_options)?
+            .is_some_and(|options| options.include_usage.unwrap_or(false)),
+        exotic: exotic(&fields),
+    };
+    Ok((request, span))
+}
+
+/// Reads one field; `null` is as good as nothing.
+fn field<T: DeserializeOwned>(name: &str, raw: Raw<'_>) -> Result<Option<T>, Error> {
+    let Some(raw) = raw else { return Ok(None) };
+    serde_json::from_str(raw.get()).map_err(|error| bad(name, &error))
+}
+
+/// The library's words quote the value, and a value can be a prompt: only its kind is repeated.
+fn bad(name: &str, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let words = match (text.split_once("invalid"), text.split_once("expected")) {
+        (Some(_), Some((_, wanted))) => {
+            let wanted = wanted.rsplit_once(" at line").map_or(wanted, |(wanted, _)| wanted);
+            format!("{name} must be{wanted}")
+        }
+        _ => format!("{name} is not what it must be"),
+    };
+    Error::invalid_field(name, words)
+}
+
+fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>), Error> {
+    let wanted = || Error::invalid_field("model", "model must be a name");
+    let raw = raw.ok_or_else(wanted)?;
+    let name: String = serde_json::from_str(raw.get()).map_err(|_| wanted())?;
+    if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
+        return Err(Error::invalid_field("model", "model must be a name of 1 to 256 characters"));
+    }
+    Ok((name, span_of(body, raw)))
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    include_usage: Option<bool>,
+}
+
+fn sampling(fields: &ChatBody<'_>) -> Result<Sampling, Error> {
+    let limit = field("max_completion_tokens", fields.max_completion_tokens)?;
+    Ok(Sampling {
+        temperature: field("temperature", fields.temperature)?,
+        top_p: field("top_p", fields.top_p)?,
+        top_k: field("top_k", fields.top_k)?,
+        stop: stop(fields.stop)?,
+        seed: field("seed", fields.seed)?,
+        max_tokens: match limit {
+            Some(limit) => Some(limit),
+            None => field("max_tokens", fields.max_tokens)?,
+        },
+        presence_penalty: field("presence_penalty", fields.presence_penalty)?,
+        frequency_penalty: field("frequency_penalty", fields.frequency_penalty)?,
+    })
+}
+
+fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
+    match raw.map(RawValue::get) {
+        Some(text) if text.starts_with('"') => Ok(field("stop", raw)?.into_iter().collect()),
+        _ => Ok(field("stop", raw)?.unwrap_or_default()),
+    }
+}
+
+#[derive(Deserialize)]
+struct MessageBody<'a> {
+    role: Option<String>,
+    #[serde(borrow)]
+    content: Raw<'a>,
+    #[serde(borrow)]
+    tool_calls: Raw<'a>,
+    #[serde(borrow)]
+    tool_call_id: Raw<'a>,
+    #[serde(borrow)]
+    name: Raw<'a>,
+}
+
+fn message(index: usize, raw: &RawValue) -> Result<Message, Error> {
+    let at = format!("messages[{index}]");
+    let fields: MessageBody<'_> =
+        serde_json::from_str(raw.get()).map_err(|error| bad(&at, &error))?;
+    let role = match fields.role.as_deref() {
+        Some("assistant") => Role::Assistant,
+        Some("system" | "developer") => Role::System,
+        Some("tool" | "function") => Role::Tool,
+        Some("user") => Role::User,
+        _ => {
+            let param = format!("{at}.role");
+            let words = format!("{param} must be system, developer, user, assistant or tool");
+            return Err(Error::invalid_field(param, words));
+        }
+    };
+    Ok(Message {
+        role,
+        parts: content(&format!("{at}.content"), fields.content)?,
+        tool_calls: tool_calls(&format!("{at}.tool_calls"), fields.tool_calls)?,
+        tool_call_id: field(&format!("{at}.tool_call_id"), fields.tool_call_id)?,
+        name: field(&format!("{at}.name"), fields.name)?,
+    })
+}
+
+/// Text, a list of parts, or nothing (a turn that only calls tools).
+fn content(at: &str, raw: Raw<'_>) -> Result<Vec<Part>, Error> {
+    match raw.map(RawValue::get) {
+        None | Some("null") => Ok(Vec::new()),
+        Some(text) if text.starts_with('"') => {
+            Ok(field(at, raw)?.map(Part::Text).into_iter().collect())
+        }
+        Some(text) if text.starts_with('[') => {
+            let parts: Vec<&RawValue> =
+                serde_json::from_str(text).map_err(|error| bad(at, &error))?;
+            parts.iter().enumerate().map(|(i, it)| part(&format!("{at}[{i}]"), it)).collect()
+        }
+        Some(_) => {
+            Err(Error::invalid_field(at, format!("{at} must be text, a list of parts, or null")))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct PartBody {
+    r#type: Option<String>,
+    text: Option<String>,
+    refusal: Option<String>,
+    image_url: Option<ImageUrl>,
+}
+
+/// Some clients send the address itself where the reference has an object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ImageUrl {
+    Object { url: String },
+    Text(String),
+}
+
+fn part(at: &str, raw: &RawValue) -> Result<Part, Error> {
+    let body: PartBody = serde_json::from_str(raw.get()).map_err(|error| bad(at, &error))?;
+    let missing = |name: &str| Error::invalid_field(at, format!("{at}.{name} is missing"));
+    match body.r#type.as_deref() {
+        Some("text") => body.text.map(Part::Text).ok_or_else(|| missing("text")),
+        Some("refusal") => body.refusal.map(Part::Text).ok_or_else(|| missing("refusal")),
+        Some("image_url") => match body.image_url.ok_or_else(|| missing("image_url"))? {
+            ImageUrl::Object { url } | ImageUrl::Text(url) => image(at, url).map(Part::Image),
+        },
+        Some(other) => Ok(Part::Other(other.chars().take(64).collect())),
+        None => Err(missing("type")),
+    }
+}
+
+/// `data:image/png;base64,...` (RFC 2397) is the picture itself; anything else is an address.
+fn image(at: &str, url: String) -> Result<Image, Error> {
+    let Some(rest) = url.strip_prefix("data:") else { return Ok(Image::Url(url)) };
+    let parsed = rest.split_once(',').and_then(|(head, data)| {
+        let media_type = head.strip_suffix(";base64")?;
+        Some(Image::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
+    });
+    parsed.ok_or_else(|| {
+        let words = format!("{at}.image_url: a data URL must be data:TYPE;base64,DATA");
+        Error::invalid_field(format!("{at}.image_url"), words)
+    })
+}
+
+#[derive(Deserialize)]
+struct CallBody {
+    #[serde(default)]
+    id: String,
+    function: FunctionBody,
+}
+
+#[derive(Deserialize)]
+struct FunctionBody {
+    name: String,
+    #[serde(default)]
+    arguments: String,
+}
+
+fn tool_calls(at: &str, raw: Raw<'_>) -> Result<Vec<ToolCall>, Error> {
+    let calls: Vec<CallBody> = field(at, raw)?.unwrap_or_default();
+    let call = |it: CallBody| ToolCall {
+        id: it.id,
+        name: it.function.name,
+        arguments: it.function.arguments,
+    };
+    Ok(calls.into_iter().map(call).collect())
+}
+
+#[derive(Deserialize)]
+struct ToolBody {
+    function: Option<DeclarationBody>,
+}
+
+#[derive(Deserialize)]
+struct DeclarationBody {
+    name: String,
+    description: Option<String>,
+    parameters: Option<Box<RawValue>>,
+}
+
+fn tools(raw: Raw<'_>) -> Result<Vec<Tool>, Error> {
+    let bodies: Vec<ToolBody> = field("tools", raw)?.unwrap_or_default();
+    let tool = |(index, body): (usize, ToolBody)| {
+        let it = body.function.ok_or_else(|| {
+            let at = format!("tools[{index}].function");
+            let words = format!("{at} is missing");
+            Error::invalid_field(at, words)
+        })?;
+        let DeclarationBody { name, description, parameters } = it;
+        Ok(Tool { name, description, parameters })
+    };
+    bodies.into_iter().enumerate().map(tool).collect()
+}
+
+#[derive(Deserialize)]
+struct NamedTool {
+    function: ToolName,
+}
+
+#[derive(Deserialize)]
+struct ToolName {
+    name: String,
+}
+
+fn tool_choice(raw: Raw<'_>) -> Result<ToolChoice, Error> {
+    match raw.map(RawValue::get) {
+        None | Some("null" | "\"auto\"") => Ok(ToolChoice::Auto),
+        Some("\"none\"") => Ok(ToolChoice::None),
+        Some("\"required\"") => Ok(ToolChoice::Required),
+        Some(text) if text.starts_with('{') => {
+            let named: Option<NamedTool> = field("tool_choice", raw)?;
+            Ok(named.map_or(ToolChoice::Auto, |named| ToolChoice::Named(named.function.name)))
+        }
+        Some(_) => Err(Error::invalid_field(
+            "tool_choice",
+            "tool_choice must be auto, none, required or a function by its name",
+        )),
+    }
+}
+
+#[derive(Deserialize)]
+struct FormatBody {
+    r#type: String,
+    json_schema: Option<SchemaBody>,
+}
+
+#[derive(Deserialize)]
+struct SchemaBody {
+    schema: Option<Box<RawValue>>,
+}
+
+fn format(raw: Raw<'_>) -> Result<Format, Error> {
+    let Some(body): Option<FormatBody> = field("response_format", raw)? else {
+        return Ok(Format::Text);
+    };
+    match body.r#type.as_str() {
+        "text" => Ok(Format::Text),
+        "json_object" => Ok(Format::Json),
+        "json_schema" => {
+            body.json_schema.and_then(|it| it.schema).map(Format::Schema).ok_or_else(|| {
+                let at = "response_format.json_schema.schema";
+                Error::invalid_field(at, format!("{at} is missing"))
+            })
+        }
+        _ => Err(Error::invalid_field(
+            "response_format.type",
+            "response_format.type must be text, json_object or json_schema",
+        )),
+    }
+}
+
+fn effort(raw: Raw<'_>) -> Result<Option<Effort>, Error> {
+    let word: Option<String> = field("reasoning_effort", raw)?;
+    match word.as_deref() {
+        None => Ok(None),
+        Some("none") => Ok(Some(Effort::None)),
+        Some("minimal" | "low") => Ok(Some(Effort::Low)),
+        Some("medium") => Ok(Some(Effort::Medium)),
+        Some("high" | "xhigh" | "max") => Ok(Some(Effort::High)),
+        Some(_) => Err(Error::invalid_field(
+            "reasoning_effort",
+            "reasoning_effort must be none, minimal, low, medium, high or xhigh",
+        )),
+    }
+}
+
+fn exotic(fields: &ChatBody<'_>) -> Vec<&'static str> {
+    let set = |raw: Raw<'_>, empty: &[&str]| {
+        raw.is_some_and(|raw| raw.get() != "null" && !empty.contains(&raw.get()))
+    };
+    let table = [
+        ("n", set(fields.n, &["1"])),
+        ("logprobs", set(fields.logprobs, &["false"])),
+        ("logit_bias", set(fields.logit_bias, &["{}"])),
+        ("audio", set(fields.audio, &[])),
+        ("modalities", set(fields.modalities, &["[\"text\"]"])),
+        ("prediction", set(fields.prediction, &[])),
+        ("web_search_options", set(fields.web_search_options, &[])),
+        ("functions", set(fields.functions, &["[]"])),
+    ];
+    table.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
+}
+
+#[derive(Deserialize)]
+struct EmbedBody<'a> {
+    #[serde(borrow)]
+    model: Raw<'a>,
+    #[serde(borrow)]
+    input: Raw<'a>,
+    #[serde(borrow)]
+    dimensions: Raw<'a>,
+    #[serde(borrow)]
+    encoding_format: Raw<'a>,
+}
+
+/// Decodes a request for embeddings. Returns with it where the model's name stands in the body,
+/// quotes included.
+///
+/// # Errors
+/// What is wrong, naming the field.
+pub fn decode_embed(body: &[u8]) -> Result<(EmbedRequest, Range<usize>), Error> {
+    let fields: EmbedBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let (model, span) = model(body, fields.model)?;
+    let encoding: Option<String> = field("encoding_format", fields.encoding_format)?;
+    let base64 = match encoding.as_deref() {
+        None | Some("float") => false,
+        Some("base64") => true,
+        Some(_) => {
+            let words = "encoding_format must be float or base64";
+            return Err(Error::invalid_field("encoding_format", words));
+        }
+    };
+    let dimensions = field("dimensions", fields.dimensions)?;
+    Ok((EmbedRequest { model, input: input(fields.input)?, dimensions, base64 }, span))
+}
+
+fn input(raw: Raw<'_>) -> Result<EmbedInput, Error> {
+    let wanted = || {
+        let words = "input must be text, a list of texts, or lists of token numbers, and not empty";
+        Error::invalid_field("input", words)
+    };
+    let raw = raw.ok_or_else(wanted)?;
+    let text = raw.get();
+    let texts = match text.as_bytes() {
+        [b'"', ..] => vec![serde_json::from_str(text).map_err(|_| wanted())?],
+        [b'[', ..] => match serde_json::from_str::<Vec<String>>(text) {
+            Ok(texts) => texts,
+            Err(_) => return tokens(raw).ok_or_else(wanted),
+        },
+        _ => return Err(wanted()),
+    };
+    if texts.is_empty() { Err(wanted()) } else { Ok(EmbedInput::Texts(texts)) }
+}
+
+fn tokens(raw: &RawValue) -> Option<EmbedInput> {
+    let one = serde_json::from_str::<Vec<u32>>(raw.get()).is_ok();
+    let many = || serde_json::from_str::<Vec<Vec<u32>>>(raw.get()).is_ok();
+    (one || many()).then(|| EmbedInput::Tokens(raw.to_owned()))
+}
+
+#[cfg(test)]
+#[path = "decode/tests.rs"]
+mod tests;

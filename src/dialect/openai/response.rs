@@ -1,0 +1,207 @@
+//! A provider's whole answers.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::chat::{FinishReason, Response, ToolCall, Usage};
+use crate::dialect::BadAnswer;
+
+/// Token counts by OpenAI's names.
+#[derive(Debug, Deserialize)]
+pub(super) struct UsageFields {
+    #[serde(default)]
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default)]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CompletionDetails {
+    #[serde(default)]
+    reasoning_tokens: Option<u64>,
+}
+
+impl From<UsageFields> for Usage {
+    fn from(fields: UsageFields) -> Self {
+        let cached = fields.prompt_tokens_details.and_then(|it| it.cached_tokens);
+        let reasoning = fields.completion_tokens_details.and_then(|it| it.reasoning_tokens);
+        Self {
+            input_tokens: fields.prompt_tokens,
+            output_tokens: fields.completion_tokens,
+            cached_tokens: cached.unwrap_or_default(),
+            reasoning_tokens: reasoning.unwrap_or_default(),
+        }
+    }
+}
+
+/// A word that we do not know is a stop: the answer is there.
+pub(super) fn finish_reason(word: &str) -> FinishReason {
+    match word {
+        "content_filter" => FinishReason::ContentFilter,
+        "length" => FinishReason::Length,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        _ => FinishReason::Stop,
+    }
+}
+
+#[derive(Deserialize)]
+struct Completion {
+    choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Option<UsageFields>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    message: Option<MessageFields>,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct MessageFields {
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(default)]
+    reasoning_content: Option<String>,
+    #[serde(default)]
+    tool_calls: Option<Vec<CallFields>>,
+}
+
+#[derive(Deserialize)]
+struct CallFields {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    function: Option<FunctionFields>,
+}
+
+#[derive(Deserialize)]
+struct FunctionFields {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    arguments: String,
+}
+
+/// Decodes a whole answer. What is no `chat.completion` is no answer, whatever its status says: a
+/// captive portal answers 200 too.
+///
+/// # Errors
+/// Why it is no answer.
+pub fn decode_response(body: &[u8]) -> Result<Response, BadAnswer> {
+    let completion: Completion =
+        serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
+    let Some(choice) = completion.choices.into_iter().next() else {
+        return Err(BadAnswer("it has no choices".to_owned()));
+    };
+    let Some(message) = choice.message else {
+        return Err(BadAnswer("its choice has no message".to_owned()));
+    };
+    let call = |it: CallFields| {
+        let function = it.function?;
+        Some(ToolCall {
+            id: it.id.unwrap_or_default(),
+            name: function.name,
+            arguments: function.arguments,
+        })
+    };
+    Ok(Response {
+        text: message.content.unwrap_or_default(),
+        thinking: message.reasoning_content.unwrap_or_default(),
+        tool_calls: message.tool_calls.into_iter().flatten().filter_map(call).collect(),
+        finish: choice.finish_reason.as_deref().map(finish_reason),
+        usage: completion.usage.map(Usage::from),
+    })
+}
+
+#[derive(Deserialize)]
+struct EmbeddingList {
+    data: Vec<EmbeddingItem>,
+    #[serde(default)]
+    usage: Option<UsageFields>,
+}
+
+#[derive(Deserialize)]
+struct EmbeddingItem {
+    #[expect(dead_code, reason = "read to see that it is there")]
+    embedding: IgnoredAny,
+}
+
+/// Looks at vectors that go on as they came.
+///
+/// # Errors
+/// Why they are no answer.
+pub fn check_embeddings(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
+    let list: EmbeddingList =
+        serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
+    if list.data.is_empty() {
+        return Err(BadAnswer("it has no vectors".to_owned()));
+    }
+    Ok(list.usage.map(Usage::from))
+}
+
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<ModelItem>,
+}
+
+#[derive(Deserialize)]
+struct ModelItem {
+    id: String,
+}
+
+/// Decodes a list of models.
+///
+/// # Errors
+/// Why it is none.
+pub fn decode_models(body: &[u8]) -> Result<Vec<String>, BadAnswer> {
+    let list: ModelList = serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
+    Ok(list.data.into_iter().map(|model| model.id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_and_what_is_none() {
+        let body = br#"{"choices":[{"message":{"content":"Hi","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":1}}}"#;
+        let response = decode_response(body).unwrap();
+        assert_eq!(response.text, "Hi");
+        assert_eq!(response.tool_calls.len(), 1);
+        assert_eq!(response.finish, Some(FinishReason::ToolCalls));
+        assert_eq!(response.usage.unwrap().cached_tokens, 1);
+        for bad in [
+            "<html>sign in</html>",
+            "",
+            "{}",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[{}]}"#,
+            r#"{"choices":[{"message":{"content":"cu"#,
+            r#"{"error":{"message":"no"}}"#,
+        ] {
+            assert!(decode_response(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn vectors_are_checked() {
+        let body = br#"{"data":[{"embedding":[1,2]}],"usage":{"prompt_tokens":3}}"#;
+        assert_eq!(check_embeddings(body).unwrap().unwrap().input_tokens, 3);
+        for bad in ["{}", r#"{"data":[]}"#, r#"{"data":[{}]}"#, "<html>"] {
+            assert!(check_embeddings(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A chat request's attempts: whole answers, and streams up to their first token.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::budget::{Budget, Reservation};
+use crate::chat::{Error, Kind, Request, Response};
+use crate::config::{Place, ProviderKind};
+use crate::dialect::openai::{self, Stamp, StreamEncoder};
+use crate::dialect::{Collector, Dialect, Relay, estimate};
+use crate::dispatch::refusal::over_budget;
+use crate::dispatch::stream::AnswerStream;
+use crate::dispatch::trial::Trial;
+use crate::dispatch::{
+    ATTEMPT_BYTES, Answer, AnswerBody, Dispatch, Operation, Refusal, Step, Trail, Wishes, reserve,
+};
+use crate::provider::{Call, ChatCall, Exchange, Failure, Next, Pump, Upstream};
+use crate::router::Outcome;
+
+/// A chat request, ready to be served.
+#[derive(Debug)]
+pub struct ChatJob {
+    /// The request, decoded.
+    pub request: Request,
+    /// The client's own body.
+    pub original: Bytes,
+    /// Where in it the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+    /// The id and time that an answer of ours bears.
+    pub stamp: Stamp,
+    /// What the client wishes besides.
+    pub wishes: Wishes,
+}
+
+impl Dispatch {
+    /// Serves a chat request.
+    ///
+    /// # Errors
+    /// Why no target answered.
+    pub async fn chat(self: &Arc<Self>, job: &ChatJob) -> Result<Answer, Refusal> {
+        let route = self.resolve(&job.request.model).await.map_err(Refusal::untried)?;
+        let estimate = estimate::prompt_tokens(&job.request);
+        let operation = ChatOperation { dispatch: self, job, estimate };
+        self.run(&route, &job.wishes, &operation).await
+    }
+}
+
+struct ChatOperation<'a> {
+    dispatch: &'a Arc<Dispatch>,
+    job: &'a ChatJob,
+    estimate: u32,
+}
+
+impl Operation for ChatOperation<'_> {
+    type Output = Answer;
+
+    const NAME: &'static str = "chat";
+
+    async fn attempt(&self, step: Step<'_>, trial: Trial) -> Result<Answer, Failure> {
+        let attempts = step.course.attempts;
+        let opened = match self.open(step, &trial).await {
+            Ok(opened) => opened,
+            Err(failure) => return Err(trial.failed(failure)),
+        };
+        trial.first_token();
+        let remote = self.dispatch.is_remote(trial.target());
+        let place = if remote { Place::Cloud } else { opened.upstream.config().place };
+        let trail = Trail { target: trial.target().clone(), attempts, place };
+        let body = match opened.content {
+            Content::Whole { response, raw } => {
+                trial.succeeded(response.usage.as_ref());
+                AnswerBody::Whole { response, raw, reservation: opened.reservation }
+            }
+            Content::Begun(begun) => {
+                let guard = self.dispatch.metrics.stream_opened();
+                let stream = AnswerStream::new(*begun, trial, opened.reservation, guard);
+                AnswerBody::Stream(Box::new(stream))
+            }
+        };
+        Ok(Answer { trail, body })
+    }
+}
+
+/// An attempt that got as far as its first token, or to its end.
+struct Opened {
+    upstream: Arc<Upstream>,
+    content: Content,
+    reservation: Reservation,
+}
+
+enum Content {
+    Whole { response: Response, raw: Option<Bytes> },
+    Begun(Box<Begun>),
+}
+
+/// A stream whose first token has come.
+pub(super) struct Begun {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) exchange: Exchange,
+    pub(super) relay: Relay,
+    /// What is ready for the client.
+    pub(super) pieces: Vec<Bytes>,
+    /// Whether the provider has ended its answer already.
+    pub(super) ended: bool,
+    /// Estimated tokens of the prompt.
+    pub(super) estimate: u32,
+}
+
+impl ChatOperation<'_> {
+    async fn open(&self, step: Step<'_>, trial: &Trial) -> Result<Opened, Failure> {
+        let upstream = self.dispatch.providers.get(&step.target.provider);
+        let upstream = Arc::clone(upstream.ok_or_else(|| gone(trial))?);
+        let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
+        let exchange = upstream
+            .chat(&ChatCall {
+                call: Call {
+                    target: step.target,
+                    estimate: self.estimate,
+                    request_end: step.course.end,
+                    patience: step.patience,
+                    locality: step.course.locality,
+                },
+                request: &self.job.request,
+                original: &self.job.original,
+                model_span: self.job.model_span.clone(),
+            })
+            .await?;
+        let content = if self.job.request.stream {
+            let begun = self.begin(&upstream, exchange, trial, &mut reservation).await?;
+            Content::Begun(Box::new(begun))
+        } else {
+            self.whole(&upstream, exchange, trial, &mut reservation).await?
+        };
+        Ok(Opened { upstream, content, reservation })
+    }
+
+    /// Reads a stream up to its first token: until then another target can still be tried.
+    async fn begin(
+        &self,
+        upstream: &Arc<Upstream>,
+        mut exchange: Exchange,
+        trial: &Trial,
+        reservation: &mut Reservation,
+    ) -> Result<Begun, Failure> {
+        let mut relay = self.relay(upstream);
+        let mut pieces = Vec::new();
+        let mut ended = false;
+        while !relay.facts().first_token && !ended {
+            let done = match exchange.pump.next().await? {
+                Some(chunk) => relay.push(&chunk, &mut pieces),
+                None => {
+                    ended = true;
+                    relay.end(&mut pieces)
+                }
+            };
+            done.map_err(|broken| Failure::broken(trial.name(), broken))?;
+            let held = pieces.iter().map(Bytes::len).sum::<usize>() + relay.held_bytes();
+            hold(reservation, ATTEMPT_BYTES + held)?;
+        }
+        exchange.pump.flowing();
+        let estimate = self.estimate;
+        Ok(Begun { upstream: Arc::clone(upstream), exchange, relay, pieces, ended, estimate })
+    }
+
+    fn relay(&self, upstream: &Upstream) -> Relay {
+        let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
+        match upstream.dialect() {
+            Dialect::OpenAi => Relay::verbatim_openai(most),
+            Dialect::Ollama => {
+                let include_usage = self.job.request.include_usage;
+                let encoder = StreamEncoder::new(self.job.stamp.clone(), include_usage);
+                Relay::ollama_to_openai(encoder, most)
+            }
+        }
+    }
+
+    async fn whole(
+        &self,
+        upstream: &Arc<Upstream>,
+        mut exchange: Exchange,
+        trial: &Trial,
+        reservation: &mut Reservation,
+    ) -> Result<Content, Failure> {
+        let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
+        match upstream.config().kind {
+            ProviderKind::OpenAi => {
+                let pump = &mut exchange.pump;
+                let raw = read_whole(pump, most, trial.name(), reservation).await?;
+                let response = openai::decode_response(&raw)
+                    .map_err(|bad| upstream.no_answer(trial.name(), &bad.0))?;
+                Ok(Content::Whole { response, raw: Some(raw) })
+            }
+            ProviderKind::Ollama => {
+                let pump = &mut exchange.pump;
+                let response = collect(pump, most, trial, reservation).await?;
+                self.check_window(upstream, &exchange, trial, &response)?;
+                Ok(Content::Whole { response, raw: None })
+            }
+        }
+    }
+
+    /// A prompt that fills the whole window was cut: the answer is to another question.
+    fn check_window(
+        &self,
+        upstream: &Upstream,
+        exchange: &Exchange,
+        trial: &Trial,
+        response: &Response,
+    ) -> Result<(), Failure> {
+        let model = &trial.target().model;
+        let Some(usage) = response.usage else { return Ok(()) };
+        match cut_at(exchange.num_ctx, usage.input_tokens) {
+            None => {
+                upstream.learn_prompt(model, self.estimate, usage.input_tokens);
+                Ok(())
+            }
+            Some(num_ctx) => {
+                upstream.learn_cut(model);
+                Err(Failure {
+                    outcome: Outcome::Success,
+                    error: was_cut(trial.name(), num_ctx),
+                    next: Next::SameTargetNow,
+                })
+            }
+        }
+    }
+}
+
+/// The window that a prompt filled, if it did.
+pub(super) fn cut_at(num_ctx: Option<u32>, input_tokens: u64) -> Option<u32> {
+    num_ctx.filter(|window| input_tokens >= u64::from(*window))
+}
+
+/// What a client is told about an answer to a prompt that was cut.
+pub(super) fn was_cut(target: &str, num_ctx: u32) -> Error {
+    Error::new(
+        Kind::ContextLength,
+        format!(
+            "{target} cut the prompt to its context of {num_ctx} tokens, so its answer is not passed on; the prompt has more tokens than that: shorten it"
+        ),
+    )
+}
+
+/// Lets the reservation cover `bytes`.
+pub(super) fn hold(reservation: &mut Reservation, bytes: usize) -> Result<(), Failure> {
+    let missing = bytes.saturating_sub(reservation.bytes());
+    if missing == 0 {
+        return Ok(());
+    }
+    reservation.grow(missing).map_err(|shed| over_budget(&shed))
+}
+
+/// Reads a body whole, under the reservation, up to `most` bytes.
+pub(super) async fn read_whole(
+    pump: &mut Pump,
+    most: usize,
+    target: &str,
+    reservation: &mut Reservation,
+) -> Result<Bytes, Failure> {
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = pump.next().await? {
+        pump.flowing();
+        if whole.len() + chunk.len() > most {
+            return Err(Failure::bad_answer(target, "it is larger than max_answer"));
+        }
+        // A growing buffer is copied: for a moment there are two, and the decoded answer after.
+        hold(reservation, ATTEMPT_BYTES + 2 * (whole.len() + chunk.len()))?;
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+async fn collect(
+    pump: &mut Pump,
+    most: usize,
+    trial: &Trial,
+    reservation: &mut Reservation,
+) -> Result<Response, Failure> {
+    let mut collector = Collector::ollama(most);
+    while let Some(chunk) = pump.next().await? {
+        let done = collector.push(&chunk);
+        done.map_err(|broken| Failure::broken(trial.name(), broken))?;
+        if collector.facts().first_token {
+            pump.flowing();
+        }
+        if collector.size_bytes() > most {
+            return Err(Failure::bad_answer(trial.name(), "it is larger than max_answer"));
+        }
+        hold(reservation, ATTEMPT_BYTES + 2 * collector.size_bytes())?;
+    }
+    collector.end().map_err(|broken| Failure::broken(trial.name(), broken))
+}
+
+pub(super) fn gone(trial: &Trial) -> Failure {
+    let message = format!("the provider of {} is not configured", trial.name());
+    Failure::passed_by(Error::new(Kind::Internal, message))
+}
+
+/// The budget's handle, for those who open bodies.
+impl Dispatch {
+    /// The memory that there is to give out.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+}

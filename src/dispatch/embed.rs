@@ -1,0 +1,109 @@
+//! An embeddings request's attempts.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::chat::{EmbedRequest, Usage};
+use crate::config::{Place, ProviderKind};
+use crate::dialect::{estimate, ollama, openai};
+use crate::dispatch::chat::{gone, read_whole};
+use crate::dispatch::trial::Trial;
+use crate::dispatch::{
+    ATTEMPT_BYTES, Dispatch, EmbedAnswer, EmbedBody, Operation, Refusal, Step, Trail, Wishes,
+    reserve,
+};
+use crate::provider::{Call, EmbedCall, Failure};
+
+/// A request for embeddings, ready to be served.
+#[derive(Debug)]
+pub struct EmbedJob {
+    /// The request, decoded.
+    pub request: EmbedRequest,
+    /// The client's own body.
+    pub original: Bytes,
+    /// Where in it the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+    /// What the client wishes besides.
+    pub wishes: Wishes,
+}
+
+impl Dispatch {
+    /// Serves a request for embeddings.
+    ///
+    /// # Errors
+    /// Why no target answered.
+    pub async fn embed(self: &Arc<Self>, job: &EmbedJob) -> Result<EmbedAnswer, Refusal> {
+        let route = self.resolve(&job.request.model).await.map_err(Refusal::untried)?;
+        let estimate = estimate::embed_tokens(&job.request);
+        let operation = EmbedOperation { dispatch: self, job, estimate };
+        self.run(&route, &job.wishes, &operation).await
+    }
+}
+
+struct EmbedOperation<'a> {
+    dispatch: &'a Arc<Dispatch>,
+    job: &'a EmbedJob,
+    estimate: u32,
+}
+
+impl Operation for EmbedOperation<'_> {
+    type Output = EmbedAnswer;
+
+    const NAME: &'static str = "embeddings";
+
+    async fn attempt(&self, step: Step<'_>, trial: Trial) -> Result<EmbedAnswer, Failure> {
+        match self.open(step, &trial).await {
+            Ok((answer, usage)) => {
+                trial.succeeded(usage.as_ref());
+                Ok(answer)
+            }
+            Err(failure) => Err(trial.failed(failure)),
+        }
+    }
+}
+
+impl EmbedOperation<'_> {
+    async fn open(
+        &self,
+        step: Step<'_>,
+        trial: &Trial,
+    ) -> Result<(EmbedAnswer, Option<Usage>), Failure> {
+        let upstream = self.dispatch.providers.get(&step.target.provider);
+        let upstream = Arc::clone(upstream.ok_or_else(|| gone(trial))?);
+        let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
+        let mut exchange = upstream
+            .embed(&EmbedCall {
+                call: Call {
+                    target: step.target,
+                    estimate: self.estimate,
+                    request_end: step.course.end,
+                    patience: step.patience,
+                    locality: step.course.locality,
+                },
+                request: &self.job.request,
+                original: &self.job.original,
+                model_span: self.job.model_span.clone(),
+            })
+            .await?;
+        let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
+        let raw = read_whole(&mut exchange.pump, most, trial.name(), &mut reservation).await?;
+        let bad = |why: &str| upstream.no_answer(trial.name(), why);
+        let (body, usage) = match upstream.config().kind {
+            ProviderKind::OpenAi => {
+                let usage = openai::check_embeddings(&raw).map_err(|it| bad(&it.0))?;
+                (EmbedBody::Raw(raw), usage)
+            }
+            ProviderKind::Ollama => {
+                let decoded = ollama::decode_embed(&raw).map_err(|it| bad(&it.0))?;
+                let usage = decoded.usage;
+                (EmbedBody::Decoded(decoded), usage)
+            }
+        };
+        let remote = self.dispatch.is_remote(step.target);
+        let place = if remote { Place::Cloud } else { upstream.config().place };
+        let trail = Trail { target: step.target.clone(), attempts: step.course.attempts, place };
+        Ok((EmbedAnswer { trail, body, reservation }, usage))
+    }
+}

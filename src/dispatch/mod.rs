@@ -1,0 +1,347 @@
+//! One request's life: resolve, plan, attempt, retry, fall back.
+//!
+//! Rules that hold here:
+//! - Another target is tried silently only until the first token has gone out to the client.
+//! - The next target is tried at once; a wait (Retry-After, backoff) comes only when every
+//!   target has been tried, and only within the request's time.
+//! - Each attempt tells the target's health how it went, also when the client left half way.
+
+mod answer;
+mod chat;
+mod embed;
+mod refusal;
+mod retry;
+mod stream;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::budget::{Budget, Reservation};
+use crate::chat::{Error, Kind};
+use crate::config::{Config, Conflict, Locality, Place, Target};
+use crate::dispatch::retry::Backoff;
+use crate::dispatch::trial::Trial;
+use crate::provider::{Failure, Next, Providers};
+use crate::router::{self, Health, Listings, Plan, Resolution, Route, Snapshot, Verdict};
+use crate::telemetry::Metrics;
+
+pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
+pub use chat::ChatJob;
+pub use embed::EmbedJob;
+pub use refusal::{Refusal, budget_error};
+pub use stream::AnswerStream;
+
+/// Everything that serves requests under one configuration. A reload makes a new one; requests
+/// that run keep the old one until they end.
+#[derive(Debug)]
+pub struct Dispatch {
+    config: Arc<Config>,
+    providers: Providers,
+    health: Mutex<Health>,
+    /// Woken whenever the health of a provider may have changed: the prober waits for it.
+    changed: Notify,
+    metrics: Arc<Metrics>,
+    budget: Arc<Budget>,
+}
+
+/// What the client wishes besides the request itself.
+#[derive(Debug)]
+pub struct Wishes {
+    /// Where the request may be served, as its header and its client's entry say together.
+    pub locality: Result<Locality, Conflict>,
+    /// When its time is over.
+    pub end: Instant,
+}
+
+impl Dispatch {
+    /// Puts the parts together. `before` is what was known of the same targets until now.
+    pub fn new(
+        config: Arc<Config>,
+        providers: Providers,
+        before: Option<&Self>,
+        metrics: Arc<Metrics>,
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
+        let health = match before {
+            Some(before) => Health::carry_over(&before.health(), &config),
+            None => Health::new(&config),
+        };
+        Arc::new(Self {
+            config,
+            providers,
+            health: Mutex::new(health),
+            changed: Notify::new(),
+            metrics,
+            budget,
+        })
+    }
+
+    /// The configuration that it serves.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// How every target and provider stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.health().snapshot(&self.config, Instant::now().into_std())
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves a model name, asking local providers for their lists where that decides.
+    ///
+    /// # Errors
+    /// `ModelNotFound` with the names that exist, or `Unavailable` where a local provider that
+    /// might have the model cannot be asked.
+    pub async fn resolve(&self, name: &str) -> Result<Route, Error> {
+        if let Resolution::Route(route) = self.resolve_now(name) {
+            return Ok(route);
+        }
+        self.refresh_listings(true).await;
+        match self.resolve_now(name) {
+            Resolution::Route(route) => Ok(route),
+            Resolution::Unknown { known } => Err(unknown_model(name, &known)),
+            Resolution::Undecided { provider } => Err(Error::new(
+                Kind::Unavailable,
+                format!("no alias is called {name:?}, and provider {provider} cannot be asked for its models now"),
+            )
+            .retry_after(Duration::from_secs(5))),
+        }
+    }
+
+    fn resolve_now(&self, name: &str) -> Resolution {
+        router::resolve(name, &self.config, &self.listings())
+    }
+
+    /// What local providers list, by provider.
+    pub fn listings(&self) -> Listings {
+        let local = self.providers.iter().filter(|it| it.config().place == Place::Local);
+        local
+            .map(|upstream| (Arc::clone(&upstream.config().name), upstream.listed()))
+            .collect::<BTreeMap<_, _>>()
+            .into()
+    }
+
+    /// Asks local providers for their lists where the last ones are too old.
+    pub async fn refresh_listings(&self, missed: bool) {
+        for upstream in self.providers.iter() {
+            if upstream.config().place == Place::Local {
+                upstream.refresh_listing(missed).await;
+            }
+        }
+    }
+
+    /// Which targets would be taken now for a route, and why the others not.
+    pub fn plan(&self, route: &Route, locality: Result<Locality, Conflict>) -> Plan {
+        let remote = |target: &Target| self.is_remote(target);
+        let health = self.health();
+        router::plan(route, locality, &self.config, &health, &remote, Instant::now().into_std())
+    }
+
+    /// Whether a target is served beyond the device and its LAN.
+    fn is_remote(&self, target: &Target) -> bool {
+        self.providers
+            .get(&target.provider)
+            .is_some_and(|upstream| upstream.is_remote(&target.model))
+    }
+
+    /// Waits until a provider that cannot be reached, or was never tried, is due for a probe;
+    /// then probes it. The prober task calls this again and again.
+    pub async fn probe_next(&self) {
+        let due = self.health().next_probes(Instant::now().into_std());
+        let Some((name, at)) = due.into_iter().min_by_key(|(_, at)| *at) else {
+            return self.changed.notified().await;
+        };
+        tokio::select! {
+            () = self.changed.notified() => return,
+            () = tokio::time::sleep_until(Instant::from_std(at)) => {}
+        }
+        let Some(upstream) = self.providers.get(&name) else { return };
+        let found = upstream.probe().await;
+        match &found {
+            Ok(()) => tracing::info!(provider = %name, "provider can be reached"),
+            Err((fault, why)) => {
+                tracing::debug!(provider = %name, %fault, why, "provider cannot be reached");
+            }
+        }
+        self.health().probed(&name, found, Instant::now().into_std());
+    }
+
+    /// Lets the prober look again: another configuration may be served now.
+    pub fn wake_prober(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Tries the route's targets until one answers.
+    async fn run<O: Operation>(
+        self: &Arc<Self>,
+        route: &Route,
+        wishes: &Wishes,
+        operation: &O,
+    ) -> Result<O::Output, Refusal> {
+        let locality = allowed(route, wishes).map_err(Refusal::untried)?;
+        let plan = self.plan(route, Ok(locality));
+        let mut course = Course { locality, end: wishes.end, attempts: 0 };
+        let mut failed = refusal::Failed::new(&plan);
+        let targets: Vec<&Target> = plan.takes().collect();
+        for (index, target) in targets.iter().enumerate() {
+            let next = targets.get(index + 1);
+            match self.try_target(operation, target, next.is_some(), &mut course).await {
+                Ok(output) => return Ok(output),
+                Err(failure) if failure.next == Next::Nothing => {
+                    return Err(Refusal::tried(failure.error, course.attempts));
+                }
+                Err(failure) => failed.add(target, failure),
+            }
+            if let Some(next) = next {
+                self.metrics.fallback(&target.to_string(), &next.to_string());
+                tracing::debug!(from = %target, to = %next, "falling back");
+            }
+        }
+        self.retry(operation, failed, course).await
+    }
+
+    /// Every target has been tried: waits for those that asked to wait, while there is time.
+    async fn retry<O: Operation>(
+        self: &Arc<Self>,
+        operation: &O,
+        mut failed: refusal::Failed,
+        mut course: Course,
+    ) -> Result<O::Output, Refusal> {
+        let mut backoff = Backoff::new();
+        for _ in 0..self.config.routing.retries {
+            let Some((target, least)) = failed.soonest() else { break };
+            let wait = backoff.next(least);
+            let wakes = Instant::now() + wait;
+            if wait > self.config.routing.max_wait || wakes >= course.end {
+                break;
+            }
+            tokio::time::sleep_until(wakes).await;
+            self.metrics.retry(&target.to_string());
+            match self.try_target(operation, &target, false, &mut course).await {
+                Ok(output) => return Ok(output),
+                Err(failure) if failure.next == Next::Nothing => {
+                    return Err(Refusal::tried(failure.error, course.attempts));
+                }
+                Err(failure) => failed.add(&target, failure),
+            }
+        }
+        Err(failed.into_refusal(course.attempts))
+    }
+
+    /// One attempt at one target; one more if only a stale connection stood in its way.
+    async fn try_target<O: Operation>(
+        self: &Arc<Self>,
+        operation: &O,
+        target: &Target,
+        has_next: bool,
+        course: &mut Course,
+    ) -> Result<O::Output, Failure> {
+        let failure = match self.attempt(operation, target, has_next, course).await {
+            Err(failure) if failure.next == Next::SameTargetNow => {
+                self.attempt(operation, target, has_next, course).await
+            }
+            other => other,
+        };
+        failure.map_err(|mut failure| {
+            if failure.next == Next::SameTargetNow {
+                failure.next = Next::OtherTarget;
+            }
+            failure
+        })
+    }
+
+    async fn attempt<O: Operation>(
+        self: &Arc<Self>,
+        operation: &O,
+        target: &Target,
+        has_next: bool,
+        course: &mut Course,
+    ) -> Result<O::Output, Failure> {
+        course.attempts += 1;
+        let trial = Trial::begin(Arc::clone(self), target.clone(), O::NAME);
+        let patience = self
+            .providers
+            .get(&target.provider)
+            .filter(|_| has_next)
+            .map(|upstream| upstream.config().patience);
+        let step = Step { target, patience, course };
+        let result = operation.attempt(step, trial).await;
+        if let Err(failure) = &result {
+            tracing::debug!(%target, error = %failure.error, "attempt failed");
+        }
+        result
+    }
+}
+
+/// The strictest of what route and client say.
+fn allowed(route: &Route, wishes: &Wishes) -> Result<Locality, Error> {
+    let conflict = |_: Conflict| {
+        Error::invalid(
+            "the request, its client's entry or its alias says local and another of them cloud: no target may serve it; see X-Edgehold-Locality and locality in the configuration",
+        )
+    };
+    let wished = wishes.locality.map_err(conflict)?;
+    route.locality.strictest(wished).map_err(conflict)
+}
+
+fn unknown_model(name: &str, known: &[String]) -> Error {
+    let exist = match known {
+        [] => "none is configured and no local provider lists one".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    };
+    let mut error = Error::new(Kind::ModelNotFound, format!("no model {name:?}; {exist}"));
+    error.param = Some("model".to_owned());
+    error
+}
+
+/// What a request's attempts have in common.
+#[derive(Debug)]
+pub(in crate::dispatch) struct Course {
+    locality: Locality,
+    end: Instant,
+    attempts: u32,
+}
+
+/// One attempt within a course.
+pub(in crate::dispatch) struct Step<'a> {
+    target: &'a Target,
+    patience: Option<Duration>,
+    course: &'a Course,
+}
+
+/// Something that a target is asked to do.
+trait Operation: Sync {
+    /// What comes of it.
+    type Output: Send;
+
+    /// Its name by OTel's `gen_ai.operation.name`.
+    const NAME: &'static str;
+
+    /// Makes one attempt. The trial is told how it went.
+    fn attempt(
+        &self,
+        step: Step<'_>,
+        trial: Trial,
+    ) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// Memory that an attempt takes for its connection and buffers: hyper's 8 KiB to read, and what
+/// the connection and its tasks hold.
+const ATTEMPT_BYTES: usize = 12 * 1024;
+
+fn reserve(budget: &Arc<Budget>, bytes: usize) -> Result<Reservation, Failure> {
+    budget.reserve(bytes).map_err(|shed| refusal::over_budget(&shed))
+}
+
+/// Whether a plan's step would be taken.
+pub fn is_taken(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Take)
+}

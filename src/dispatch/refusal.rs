@@ -1,0 +1,119 @@
+//! What the client is told when no target answered.
+
+use std::time::Duration;
+
+use crate::budget::Shed;
+use crate::chat::{Error, Kind};
+use crate::config::Target;
+use crate::provider::{Failure, Next};
+use crate::router::{Outcome, Plan, Verdict};
+
+/// The wait that a client is told where nothing says how long it will be.
+const SOME_WAIT: Duration = Duration::from_secs(5);
+
+/// No target answered.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub error: Error,
+    /// How many calls were made for it.
+    pub attempts: u32,
+}
+
+impl Refusal {
+    /// No target was tried.
+    pub fn untried(error: Error) -> Self {
+        Self { error, attempts: 0 }
+    }
+
+    pub(super) fn tried(error: Error, attempts: u32) -> Self {
+        Self { error, attempts }
+    }
+}
+
+/// The targets that failed in one request, each with its last error.
+#[derive(Debug)]
+pub(super) struct Failed {
+    tried: Vec<(Target, Failure)>,
+    skipped: Vec<String>,
+    retry_in: Option<Duration>,
+}
+
+impl Failed {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let skipped = plan.steps.iter().filter_map(|step| match &step.verdict {
+            Verdict::Take => None,
+            Verdict::Skip(reason) => Some(format!("{}: {reason}", step.target)),
+        });
+        Self { tried: Vec::new(), skipped: skipped.collect(), retry_in: plan.retry_after() }
+    }
+
+    pub(super) fn add(&mut self, target: &Target, failure: Failure) {
+        self.tried.retain(|(tried, _)| tried != target);
+        self.tried.push((target.clone(), failure));
+    }
+
+    /// The target that may be tried again soonest, and the least wait for it.
+    pub(super) fn soonest(&self) -> Option<(Target, Duration)> {
+        let again = self.tried.iter().filter_map(|(target, failure)| match failure.next {
+            Next::SameTargetAfter(wait) => Some((target.clone(), wait)),
+            Next::Nothing | Next::OtherTarget | Next::SameTargetNow => None,
+        });
+        again.min_by_key(|(_, wait)| *wait)
+    }
+
+    pub(super) fn into_refusal(mut self, attempts: u32) -> Refusal {
+        let error = match (self.tried.len(), self.skipped.is_empty()) {
+            (1, true) => self.tried.remove(0).1.error,
+            _ => self.summary(),
+        };
+        Refusal { error: with_wait(error), attempts }
+    }
+
+    /// One error for several targets: the kind that they share, or else that none is available.
+    fn summary(&self) -> Error {
+        let mut kinds = self.tried.iter().map(|(_, failure)| failure.error.kind);
+        let first = kinds.next().unwrap_or(Kind::Unavailable);
+        let kind = if kinds.all(|kind| kind == first) { first } else { Kind::Unavailable };
+        let tried = self.tried.iter().map(|(_, failure)| failure.error.message.clone());
+        let reasons: Vec<String> = tried.chain(self.skipped.iter().cloned()).collect();
+        let mut error = Error::new(kind, format!("no target can answer: {}", reasons.join("; ")));
+        let waits = self.tried.iter().filter_map(|(_, failure)| failure.error.retry_after);
+        error.retry_after = waits.chain(self.retry_in).min();
+        error
+    }
+}
+
+fn with_wait(mut error: Error) -> Error {
+    let waits = matches!(error.kind, Kind::Unavailable | Kind::RateLimited | Kind::Overloaded);
+    if waits && error.retry_after.is_none() {
+        error.retry_after = Some(SOME_WAIT);
+    }
+    error
+}
+
+/// The memory budget refused.
+pub(super) fn over_budget(shed: &Shed) -> Failure {
+    Failure { outcome: Outcome::Neutral, error: budget_error(shed), next: Next::Nothing }
+}
+
+/// What a client is told when the memory budget refuses: to come again, or that it never fits.
+pub fn budget_error(shed: &Shed) -> Error {
+    if shed.never_fits() {
+        return Error::new(
+            Kind::TooLarge,
+            format!(
+                "this needs {} bytes of memory and edgehold may use {} ([memory] cap)",
+                shed.wanted, shed.capacity
+            ),
+        );
+    }
+    Error::new(
+        Kind::Overloaded,
+        format!(
+            "edgehold's memory is in use: {} bytes wanted, {} free; try again",
+            shed.wanted, shed.free
+        ),
+    )
+    .retry_after(Duration::from_secs(1))
+}

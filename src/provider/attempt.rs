@@ -1,0 +1,377 @@
+//! One attempt: a turn, the model load, the call, and what the response's head says.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::rt::Executor as _;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::chat::{EmbedRequest, Error, Kind, Request};
+use crate::config::{Locality, Place, ProviderKind, Target};
+use crate::dialect::ollama::{self as wire, Options, Shown};
+use crate::dialect::{Unsupported, decode_error, openai};
+use crate::provider::client::{is_encoded, is_type};
+use crate::provider::failure::{Failure, Phase};
+use crate::provider::ollama::{LoadState, Ready, unloads_at_once};
+use crate::provider::pump::Pump;
+use crate::provider::retry_after::wait_asked;
+use crate::provider::slots::NoTurn;
+use crate::provider::{Exchange, Upstream};
+use crate::router::LinkFault;
+
+/// Most bytes of an error's body, or of a small answer about the provider itself, that are read.
+const SMALL_ANSWER: usize = 256 * 1024;
+
+/// How long such a small answer may take.
+const SMALL_WAIT: Duration = Duration::from_secs(5);
+
+/// A wait that the client is told where a turn or a load was what was missing.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// What every attempt is given.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Who is to answer.
+    pub target: &'a Target,
+    /// Estimated tokens of the prompt.
+    pub estimate: u32,
+    /// When the client's or our own total time is over.
+    pub request_end: Instant,
+    /// How long a turn or a load may be waited for before another target is tried; `None` if
+    /// there is no other.
+    pub patience: Option<Duration>,
+    /// Where the request may be served.
+    pub locality: Locality,
+}
+
+/// A chat request on its way to one target.
+#[derive(Debug)]
+pub struct ChatCall<'a> {
+    /// What every attempt is given.
+    pub call: Call<'a>,
+    /// The request, decoded.
+    pub request: &'a Request,
+    /// The client's own body, for providers of its dialect.
+    pub original: &'a [u8],
+    /// Where in `original` the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+}
+
+/// A request for embeddings on its way to one target.
+#[derive(Debug)]
+pub struct EmbedCall<'a> {
+    /// What every attempt is given.
+    pub call: Call<'a>,
+    /// The request, decoded.
+    pub request: &'a EmbedRequest,
+    /// The client's own body, for providers of its dialect.
+    pub original: &'a [u8],
+    /// Where in `original` the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+}
+
+impl Upstream {
+    /// Makes one attempt at a chat request.
+    ///
+    /// # Errors
+    /// The failure says what to try next.
+    pub async fn chat(self: &Arc<Self>, chat: &ChatCall<'_>) -> Result<Exchange, Failure> {
+        let call = &chat.call;
+        match self.config.kind {
+            ProviderKind::OpenAi => {
+                let model = &call.target.model;
+                let body = openai::with_model(chat.original, &chat.model_span, model);
+                let turn = self.turn(call).await?;
+                self.exchange(call, &self.paths.chat, body, turn, None).await
+            }
+            ProviderKind::Ollama => {
+                let sampling = &chat.request.sampling;
+                let num_ctx = self.window(call, sampling.max_tokens).await?;
+                let model = &*call.target.model;
+                let options = Options { num_ctx, keep_alive: &self.config.keep_alive };
+                let body = wire::chat_body(chat.request, model, &options)
+                    .map_err(|cannot| unsupported(call, &cannot))?;
+                self.loaded(call, num_ctx, &self.paths.chat, || wire::load_body(model, &options))
+                    .await?;
+                let turn = self.turn(call).await?;
+                let done = self.exchange(call, &self.paths.chat, body, turn, Some(num_ctx)).await;
+                self.remember(call, num_ctx, done)
+            }
+        }
+    }
+
+    /// Makes one attempt at a request for embeddings.
+    ///
+    /// # Errors
+    /// The failure says what to try next.
+    pub async fn embed(self: &Arc<Self>, embed: &EmbedCall<'_>) -> Result<Exchange, Failure> {
+        let call = &embed.call;
+        match self.config.kind {
+            ProviderKind::OpenAi => {
+                let model = &call.target.model;
+                let body = openai::with_model(embed.original, &embed.model_span, model);
+                let turn = self.turn(call).await?;
+                self.exchange(call, &self.paths.embed, body, turn, None).await
+            }
+            ProviderKind::Ollama => {
+                let num_ctx = self.window(call, Some(0)).await?;
+                let model = &*call.target.model;
+                let options = Options { num_ctx, keep_alive: &self.config.keep_alive };
+                let body = wire::embed_body(embed.request, model, &options)
+                    .map_err(|cannot| unsupported(call, &cannot))?;
+                self.loaded(call, num_ctx, &self.paths.embed, || {
+                    wire::embed_load_body(model, &options)
+                })
+                .await?;
+                let turn = self.turn(call).await?;
+                let done = self.exchange(call, &self.paths.embed, body, turn, Some(num_ctx)).await;
+                self.remember(call, num_ctx, done)
+            }
+        }
+    }
+
+    fn remember(
+        &self,
+        call: &Call<'_>,
+        num_ctx: u32,
+        done: Result<Exchange, Failure>,
+    ) -> Result<Exchange, Failure> {
+        match &done {
+            Ok(_) => self.models.answered(&call.target.model, num_ctx, Instant::now()),
+            Err(_) => self.models.failed(&call.target.model),
+        }
+        done
+    }
+
+    async fn turn(&self, call: &Call<'_>) -> Result<OwnedSemaphorePermit, Failure> {
+        let until = call
+            .patience
+            .map_or(call.request_end, |patience| (Instant::now() + patience).min(call.request_end));
+        self.slots.take(until).await.map_err(|no_turn| match no_turn {
+            NoTurn::Late if call.patience.is_none() => {
+                Failure::out_of_time(&format!("a turn at {}", call.target))
+            }
+            NoTurn::Late => busy(format!("{} is busy", call.target)),
+            NoTurn::Full => busy(format!(
+                "{} is busy and {} requests wait already; see max_waiting",
+                call.target, self.config.max_waiting
+            )),
+        })
+    }
+
+    /// Chooses the context window, having asked what the model can.
+    async fn window(&self, call: &Call<'_>, answer: Option<u32>) -> Result<u32, Failure> {
+        let model = &*call.target.model;
+        let shown = match self.models.shown(model, Instant::now()) {
+            Some(shown) => shown,
+            None => self.show(call).await?,
+        };
+        if shown.remote && call.locality == Locality::Local {
+            return Err(Failure::passed_by(Error::new(
+                Kind::Unavailable,
+                format!("{} runs in a cloud, and the request must stay local", call.target),
+            )));
+        }
+        self.models
+            .choose_window(model, call.estimate, answer, self.config.max_context)
+            .map_err(|long| {
+                Failure::passed_by(Error::new(
+                    Kind::ContextLength,
+                    format!(
+                        "the prompt needs about {} tokens and the context of {} is {} tokens; shorten it, or raise max_context if the model can do more",
+                        long.needed, call.target, long.largest
+                    ),
+                ))
+            })
+    }
+
+    async fn show(&self, call: &Call<'_>) -> Result<Shown, Failure> {
+        let target = call.target.to_string();
+        let body = Bytes::from(wire::show_body(&call.target.model));
+        let phase = Phase::begin("model's description", SMALL_WAIT, call.request_end);
+        let response = self
+            .http
+            .post(self.paths.show.clone(), body, phase.until)
+            .await
+            .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
+        let response = self.checked(&target, response).await?;
+        let body = small_body(response.into_body(), SMALL_ANSWER)
+            .await
+            .map_err(|why| Failure::bad_answer(&target, &why))?;
+        let shown = wire::decode_show(&body).map_err(|bad| Failure::bad_answer(&target, &bad.0))?;
+        self.models.show(&call.target.model, shown.clone(), Instant::now());
+        Ok(shown)
+    }
+
+    /// Waits until the model is loaded with `num_ctx`.
+    async fn loaded(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        num_ctx: u32,
+        uri: &Uri,
+        body: impl Fn() -> Vec<u8>,
+    ) -> Result<(), Failure> {
+        if unloads_at_once(&self.config.keep_alive) {
+            return Ok(());
+        }
+        let model = &*call.target.model;
+        let end = call.patience.map(|patience| Instant::now() + patience);
+        // A load that is under way may be for a smaller window: then one more is needed.
+        for _ in 0..2 {
+            let loading = match self.models.ready(model, num_ctx, Instant::now()) {
+                Ready::Now => return Ok(()),
+                Ready::Wait(loading) => loading,
+                Ready::Begin(sender, loading) => {
+                    let load = Arc::clone(self).load(
+                        call.target.clone(),
+                        num_ctx,
+                        (uri.clone(), Bytes::from(body())),
+                        sender,
+                    );
+                    self.executor.execute(load);
+                    loading
+                }
+            };
+            self.load_ended(call, loading, end).await?;
+        }
+        Ok(())
+    }
+
+    async fn load_ended(
+        &self,
+        call: &Call<'_>,
+        mut loading: watch::Receiver<LoadState>,
+        patience_end: Option<Instant>,
+    ) -> Result<(), Failure> {
+        let until = patience_end.map_or(call.request_end, |end| end.min(call.request_end));
+        let ended = loading.wait_for(|state| !matches!(state, LoadState::Running));
+        match tokio::time::timeout_at(until, ended).await {
+            Ok(Ok(state)) => match &*state {
+                LoadState::Failed(failure) => Err((**failure).clone()),
+                LoadState::Running | LoadState::Done => Ok(()),
+            },
+            Ok(Err(_)) => Err(Failure::fault(format!("the load of {} was given up", call.target))),
+            Err(_) if patience_end.is_some_and(|end| end < call.request_end) => {
+                Err(busy(format!("{} is still being loaded", call.target)))
+            }
+            Err(_) => Err(Failure::out_of_time(&format!("the load of {}", call.target))),
+        }
+    }
+
+    /// Loads a model, whoever still waits for it.
+    async fn load(
+        self: Arc<Self>,
+        target: Target,
+        num_ctx: u32,
+        (uri, body): (Uri, Bytes),
+        ended: watch::Sender<LoadState>,
+    ) {
+        let name = target.to_string();
+        let limit = self.config.deadlines.load;
+        let phase = Phase::begin("model load", limit, Instant::now() + limit);
+        let loaded = match self.http.post(uri, body, phase.until).await {
+            Ok(response) => self.checked(&name, response).await.map(|_| ()),
+            Err(error) => Err(Failure::call(&self.config.name, &name, phase, error)),
+        };
+        let state = match loaded {
+            Ok(()) => {
+                self.models.answered(&target.model, num_ctx, Instant::now());
+                LoadState::Done
+            }
+            Err(failure) => {
+                tracing::info!(target = %name, error = %failure.error, "model not loaded");
+                LoadState::Failed(Arc::new(failure))
+            }
+        };
+        // Nobody may be waiting any more; the model is loaded all the same.
+        ended.send(state).ok();
+    }
+
+    /// Makes the call and looks at the response's head.
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        uri: &Uri,
+        body: Vec<u8>,
+        turn: OwnedSemaphorePermit,
+        num_ctx: Option<u32>,
+    ) -> Result<Exchange, Failure> {
+        let target = call.target.to_string();
+        let deadlines = &self.config.deadlines;
+        let phase = Phase::begin("first token", deadlines.first_token, call.request_end);
+        let response = self
+            .http
+            .post(uri.clone(), Bytes::from(body), phase.until)
+            .await
+            .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
+        let response = self.checked(&target, response).await?;
+        let pump = Pump::new(response.into_body(), target, phase, deadlines.idle, call.request_end);
+        Ok(Exchange { pump, dialect: self.dialect(), turn, num_ctx })
+    }
+
+    /// Passes a response on if its head is that of an answer.
+    async fn checked(
+        &self,
+        target: &str,
+        response: Response<Incoming>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let status = response.status();
+        if is_encoded(response.headers()) {
+            return Err(Failure::bad_answer(target, "it is compressed, which was not asked for"));
+        }
+        if status.is_success() {
+            return match is_type(response.headers(), &ANSWER_TYPES) {
+                true => Ok(response),
+                false => Err(self.no_answer(target, "its content type is not that of an answer")),
+            };
+        }
+        if status.is_redirection() || status.is_informational() {
+            return Err(self.no_answer(target, "it redirects, and redirects are not followed"));
+        }
+        let wait = wait_asked(response.headers());
+        let body = small_body(response.into_body(), SMALL_ANSWER).await.unwrap_or_default();
+        let refusal = decode_error(self.dialect(), status.as_u16(), &body);
+        Err(Failure::refused(target, status.as_u16(), refusal, wait))
+    }
+
+    /// A page or a redirect where an answer should be: beyond the LAN that is most likely a
+    /// captive portal, which will answer for every target out there.
+    pub fn no_answer(&self, target: &str, why: &str) -> Failure {
+        match self.config.place {
+            Place::Cloud => {
+                Failure::link(&self.config.name, LinkFault::Captive, format!("{target}: {why}"))
+            }
+            Place::Local => Failure::bad_answer(target, why),
+        }
+    }
+}
+
+const ANSWER_TYPES: [&str; 3] = ["application/json", "text/event-stream", "application/x-ndjson"];
+
+fn busy(message: String) -> Failure {
+    Failure::passed_by(Error::new(Kind::Overloaded, message).retry_after(BUSY_WAIT))
+}
+
+fn unsupported(call: &Call<'_>, what: &Unsupported) -> Failure {
+    Failure::passed_by(Error::new(
+        Kind::Unsupported,
+        format!("{} cannot do what was asked: {what}", call.target),
+    ))
+}
+
+/// Reads a small body whole.
+pub(super) async fn small_body(body: Incoming, most: usize) -> Result<Bytes, String> {
+    let reading = Limited::new(body, most).collect();
+    match tokio::time::timeout(SMALL_WAIT, reading).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("its body did not end in time".to_owned()),
+    }
+}

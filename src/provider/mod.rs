@@ -1,0 +1,178 @@
+//! The providers that we call: one client pool each, one attempt with its deadlines, free probes.
+//!
+//! An attempt goes: a turn (`max_concurrent`), for an Ollama the context window and the model
+//! load, the call, the status. What comes back is an [`Exchange`]: a body to be pumped, or a
+//! [`Failure`] that says what the target's health learns and what may be tried next. Nothing
+//! here decides which target that is: `dispatch` does.
+
+mod attempt;
+mod client;
+mod connect;
+mod context;
+mod failure;
+mod listing;
+mod ollama;
+mod probe;
+mod pump;
+mod retry_after;
+mod slots;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use http::Uri;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::config::{Config, Provider, ProviderKind, ProviderName, Proxy};
+use crate::dialect::Dialect;
+use crate::lifecycle::Executor;
+use crate::provider::client::HttpClient;
+use crate::provider::listing::Listing;
+use crate::provider::ollama::Models;
+use crate::provider::slots::Slots;
+
+pub use attempt::{Call, ChatCall, EmbedCall};
+pub use failure::{Failure, Next, Phase, RETRY_BASE};
+pub use pump::Pump;
+
+/// All configured providers.
+#[derive(Debug, Clone)]
+pub struct Providers(BTreeMap<ProviderName, Arc<Upstream>>);
+
+impl Providers {
+    /// Makes a client for each provider. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// Where a `ca_file` or an address cannot be used; the message names the provider.
+    pub fn new(config: &Config, executor: &Executor) -> io::Result<Self> {
+        let mut all = BTreeMap::new();
+        for (name, provider) in &config.providers {
+            let upstream = Upstream::new(Arc::clone(provider), &config.proxy, executor.clone())
+                .map_err(|error| {
+                    io::Error::new(error.kind(), format!("providers.{name}: {error}"))
+                })?;
+            all.insert(Arc::clone(name), Arc::new(upstream));
+        }
+        Ok(Self(all))
+    }
+
+    /// The provider of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.0.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.0.values()
+    }
+}
+
+/// One provider with everything that is known of it.
+pub struct Upstream {
+    config: Arc<Provider>,
+    http: HttpClient,
+    slots: Slots,
+    models: Models,
+    listing: Listing,
+    paths: Paths,
+    executor: Executor,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("name", &self.config.name).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    fn new(config: Arc<Provider>, proxy: &Proxy, executor: Executor) -> io::Result<Self> {
+        Ok(Self {
+            http: HttpClient::new(&config, proxy, executor.clone())?,
+            slots: Slots::new(config.max_concurrent, config.max_waiting),
+            models: Models::default(),
+            listing: Listing::default(),
+            paths: Paths::new(&config)?,
+            config,
+            executor,
+        })
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Arc<Provider> {
+        &self.config
+    }
+
+    /// The dialect of its answers.
+    pub fn dialect(&self) -> Dialect {
+        match self.config.kind {
+            ProviderKind::Ollama => Dialect::Ollama,
+            ProviderKind::OpenAi => Dialect::OpenAi,
+        }
+    }
+
+    /// Whether a model of it is known to run beyond the device and its LAN.
+    pub fn is_remote(&self, model: &str) -> bool {
+        self.models.is_remote(model)
+    }
+
+    /// What a request learned about a model's prompt: the estimate, and what was reported.
+    pub fn learn_prompt(&self, model: &str, estimate: u32, reported: u64) {
+        self.models.learn(model, estimate, reported);
+    }
+
+    /// The model's runner cut a prompt: the estimate was far too small.
+    pub fn learn_cut(&self, model: &str) {
+        self.models.cut(model);
+    }
+}
+
+/// An answer that has begun: the head was good, the body is to be pumped.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The body.
+    pub pump: Pump,
+    /// What it is written in.
+    pub dialect: Dialect,
+    /// The turn at the provider; to be held until the body has ended.
+    pub turn: OwnedSemaphorePermit,
+    /// For an Ollama: the context window that the prompt had, in tokens.
+    pub num_ctx: Option<u32>,
+}
+
+/// The addresses of one provider's calls, parsed once.
+struct Paths {
+    chat: Uri,
+    embed: Uri,
+    list: Uri,
+    probe: Uri,
+    show: Uri,
+}
+
+impl Paths {
+    fn new(config: &Provider) -> io::Result<Self> {
+        let uri = |path: &str| {
+            config.base_url.join(path, &config.query).parse::<Uri>().map_err(|error| {
+                io::Error::new(io::ErrorKind::InvalidInput, format!("base_url: {error}"))
+            })
+        };
+        match config.kind {
+            ProviderKind::Ollama => Ok(Self {
+                chat: uri("/api/chat")?,
+                embed: uri("/api/embed")?,
+                list: uri("/api/tags")?,
+                probe: uri("/api/version")?,
+                show: uri("/api/show")?,
+            }),
+            ProviderKind::OpenAi => Ok(Self {
+                chat: uri("/chat/completions")?,
+                embed: uri("/embeddings")?,
+                list: uri("/models")?,
+                probe: uri("/models")?,
+                show: uri("/models")?,
+            }),
+        }
+    }
+}

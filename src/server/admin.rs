@@ -1,0 +1,164 @@
+//! Liveness, readiness, state and metrics.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use http::Response;
+use serde_json::{Value, json};
+
+use crate::budget::resident_bytes;
+use crate::chat::{Error, Kind};
+use crate::config::TARGET;
+use crate::dispatch::Dispatch;
+use crate::server::Gateway;
+use crate::server::body::Reply;
+use crate::server::respond::{Failed, JSON, text, whole};
+use crate::telemetry::Gauge;
+
+/// The media type of Prometheus' text format 0.0.4.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// 200 while requests are taken; 503 once the service is stopping.
+pub(super) fn ready(gateway: &Gateway) -> Result<Response<Reply>, Failed> {
+    if gateway.drain.is_draining() {
+        let error = Error::new(Kind::Unavailable, "edgehold is stopping");
+        return Err(error.retry_after(Duration::from_secs(5)).into());
+    }
+    Ok(text("ready\n"))
+}
+
+/// Everything that an operator asks first, as JSON.
+pub(super) fn status(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> {
+    let mut body = state(gateway, dispatch).to_string();
+    body.push('\n');
+    whole(body, JSON)
+}
+
+/// The state that /status and the page show.
+pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
+    let snapshot = dispatch.snapshot();
+    let config = dispatch.config();
+    let providers: Vec<Value> = snapshot
+        .providers
+        .iter()
+        .map(|it| {
+            let provider = config.providers.get(&it.name);
+            json!({
+                "name": &*it.name,
+                "kind": provider.map(|provider| provider.kind.to_string()),
+                "place": provider.map(|provider| provider.place.to_string()),
+                "reach": it.reach,
+                "why": it.why,
+                "retry_in_seconds": it.retry_in.map(|wait| wait.as_secs_f64()),
+            })
+        })
+        .collect();
+    let targets: Vec<Value> = snapshot
+        .targets
+        .iter()
+        .map(|it| {
+            json!({
+                "target": it.target.to_string(),
+                "state": it.state,
+                "why": it.why,
+                "retry_in_seconds": it.retry_in.map(|wait| wait.as_secs_f64()),
+            })
+        })
+        .collect();
+    let reload_error = gateway.reload_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "target": TARGET,
+        "uptime_seconds": gateway.began.elapsed().as_secs(),
+        "state": if gateway.drain.is_draining() { "draining" } else { "ready" },
+        "connectivity": snapshot.connectivity.to_string(),
+        "memory": {
+            "cap_bytes": config.memory.cap,
+            "budget_bytes": gateway.budget.capacity(),
+            "reserved_bytes": gateway.budget.used(),
+            "peak_bytes": gateway.budget.peak(),
+            "resident_bytes": resident_bytes(),
+            "shed_total": gateway.budget.sheds(),
+        },
+        "providers": providers,
+        "targets": targets,
+        "connections": gateway.metrics.connections(),
+        "streams": gateway.metrics.streams(),
+        "config": {
+            "source": config.source.as_ref().map(|path| path.display().to_string()),
+            "reload_error": reload_error,
+        },
+    })
+}
+
+/// Counters and gauges in Prometheus' text format.
+pub(super) fn metrics(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> {
+    let mut gauges = memory_gauges(gateway, dispatch);
+    gauges.extend(health_gauges(dispatch));
+    whole(gateway.metrics.render(&gauges), PROMETHEUS)
+}
+
+fn memory_gauges(gateway: &Gateway, dispatch: &Dispatch) -> Vec<Gauge> {
+    let budget = &gateway.budget;
+    let gauge =
+        |name, help, value: u64| Gauge { name, help, labels: Vec::new(), value: as_float(value) };
+    vec![
+        gauge(
+            "edgehold_memory_cap_bytes",
+            "Most resident memory allowed.",
+            dispatch.config().memory.cap,
+        ),
+        gauge(
+            "process_resident_memory_bytes",
+            "Resident memory.",
+            resident_bytes().unwrap_or_default(),
+        ),
+        gauge("edgehold_budget_capacity_bytes", "Memory there is to give out.", budget.capacity()),
+        gauge("edgehold_budget_reserved_bytes", "Memory given out.", budget.used()),
+        gauge("edgehold_budget_peak_bytes", "Most memory given out at once.", budget.peak()),
+        gauge("edgehold_budget_shed_total", "Reservations refused.", budget.sheds()),
+        gauge(
+            "edgehold_uptime_seconds",
+            "Time since the start.",
+            gateway.began.elapsed().as_secs(),
+        ),
+    ]
+}
+
+fn health_gauges(dispatch: &Dispatch) -> Vec<Gauge> {
+    let snapshot = dispatch.snapshot();
+    let mut gauges = vec![Gauge {
+        name: "edgehold_connectivity",
+        help: "1 for the state that the way to the cloud is in.",
+        labels: vec![("state", snapshot.connectivity.to_string())],
+        value: 1.0,
+    }];
+    for provider in &snapshot.providers {
+        gauges.push(Gauge {
+            name: "edgehold_provider_reach",
+            help: "1 for the state that the way to a provider is in.",
+            labels: vec![
+                ("gen_ai_provider_name", provider.name.to_string()),
+                ("state", provider.reach.to_string()),
+            ],
+            value: 1.0,
+        });
+    }
+    for target in &snapshot.targets {
+        gauges.push(Gauge {
+            name: "edgehold_target_state",
+            help: "1 for the state that a target is in.",
+            labels: vec![
+                ("target", target.target.to_string()),
+                ("state", target.state.to_string()),
+            ],
+            value: 1.0,
+        });
+    }
+    gauges
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus' samples are 64-bit floats")]
+fn as_float(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,212 @@
+//! A client's connection under hyper: strict framing and a deadline for each phase.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use crate::server::conn::Limits;
+use crate::server::conn::framing::{Framing, Phase};
+use crate::server::conn::idle::{Idle, Seat, SeatHandle};
+
+/// A byte that no head and no chunk may hold: hyper answers it with 400 and ends the connection,
+/// after it has answered the requests that came before.
+const REFUSED_BYTE: u8 = 0;
+
+/// A connection that is watched.
+pub struct Guarded<S> {
+    stream: S,
+    limits: Limits,
+    framing: Framing,
+    /// A breach was met: nothing more is read.
+    refused: bool,
+    seat: Seat,
+    /// When the phase began that the reader is in, or last moved on.
+    reading_since: Instant,
+    reading: Alarm,
+    /// Since when the client has taken nothing.
+    stalled_since: Option<Instant>,
+    writing: Option<Alarm>,
+}
+
+impl<S> fmt::Debug for Guarded<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").field("framing", &self.framing).finish_non_exhaustive()
+    }
+}
+
+/// A timer that is set again only where it would ring too late, or has rung too early.
+struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    fn at(deadline: Instant) -> Self {
+        Self(Box::pin(tokio::time::sleep_until(deadline)))
+    }
+
+    fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.deadline() > deadline {
+            self.0.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(self.0.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.0.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl<S> Guarded<S> {
+    /// Watches a new connection.
+    pub fn new(stream: S, limits: &Limits, idle: &Idle) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            limits: *limits,
+            framing: Framing::default(),
+            refused: false,
+            seat: idle.seat(),
+            reading_since: now,
+            reading: Alarm::at(now + limits.idle),
+            stalled_since: None,
+            writing: None,
+        }
+    }
+
+    /// For the connection's service: marks its requests, so that an answer that takes long is
+    /// not taken for idleness.
+    pub fn seat(&self) -> SeatHandle {
+        self.seat.share()
+    }
+
+    /// Follows what was read, and takes back what must not be read on.
+    fn follow(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        let phase = self.framing.phase();
+        let fed = self.framing.feed(buf.filled().get(before..).unwrap_or_default());
+        if let Err(breach) = fed {
+            self.refused = true;
+            buf.set_filled(before + breach.keep);
+            buf.put_slice(&[REFUSED_BYTE]);
+        }
+        let next = self.framing.phase();
+        self.seat.set_reading(next == Phase::Head);
+        // A head has one deadline from its first byte; a body one from each of its bytes.
+        if phase != Phase::Head || next != Phase::Head {
+            self.reading_since = Instant::now();
+        }
+    }
+
+    fn reading_limit(&self) -> Option<Duration> {
+        match self.framing.phase() {
+            Phase::Head => Some(self.limits.header),
+            Phase::Body => Some(self.limits.body),
+            Phase::Idle if self.seat.is_busy() => None,
+            Phase::Idle => Some(self.limits.idle),
+        }
+    }
+
+    /// Nothing is there to read: is that still in order?
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.framing.phase() == Phase::Idle {
+            if self.seat.is_busy() {
+                // Idleness will begin when the answer has ended.
+                self.reading_since = Instant::now();
+                return Poll::Pending;
+            }
+            if self.seat.is_shed(cx.waker()) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let Some(limit) = self.reading_limit() else { return Poll::Pending };
+        let deadline = self.reading_since + limit;
+        self.reading.poll(deadline, cx).map(|()| Err(late("the client sent nothing for too long")))
+    }
+
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let since = *self.stalled_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.limits.write;
+        let alarm = self.writing.get_or_insert_with(|| Alarm::at(deadline));
+        alarm.poll(deadline, cx).map(|()| late("the client took nothing for too long"))
+    }
+
+    fn written<T>(
+        &mut self,
+        done: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if done.is_pending() {
+            return self.poll_stalled(cx).map(Err);
+        }
+        self.stalled_since = None;
+        done
+    }
+}
+
+fn late(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, what)
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.refused {
+            // The end of the stream: hyper has what it needs to refuse.
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buf) {
+            Poll::Pending => this.poll_silence(cx),
+            Poll::Ready(Ok(())) => {
+                this.follow(buf, before);
+                Poll::Ready(Ok(()))
+            }
+            failed @ Poll::Ready(Err(_)) => failed,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let done = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.written(done, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let done = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.written(done, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let done = Pin::new(&mut this.stream).poll_flush(cx);
+        this.written(done, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

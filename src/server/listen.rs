@@ -1,0 +1,246 @@
+//! Listeners and their accept loop.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::budget::Reservation;
+use crate::config::{Listen, Server};
+use crate::lifecycle::Tasks;
+use crate::server::conn::{self, Guarded, Idle, Limits};
+use crate::server::{Gateway, Peer};
+
+/// Memory of one connection: hyper's buffers, the guard, the task.
+const CONNECTION_BYTES: usize = 12 * 1024;
+
+/// A pause after a failed accept: out of descriptors, the next one would fail at once too.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a full accept loop waits for the connection that it asked to end before it asks the
+/// next one.
+const SHED_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the kernel may hold of an answer that a client does not take. Its own default grows to
+/// megabytes for each stalled client, outside every budget.
+const SEND_BUFFER: usize = 32 * 1024;
+
+/// One bound address.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    /// As the configuration names it.
+    pub name: String,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp(_) => "Tcp",
+            Self::Unix(..) => "Unix",
+        })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Socket::Unix(_, path) = &self.socket {
+            std::fs::remove_file(path).ok();
+        }
+    }
+}
+
+/// Binds every listener.
+///
+/// # Errors
+/// The address and what the system said of it.
+pub fn bind(server: &Server) -> io::Result<Vec<Listener>> {
+    server
+        .listen
+        .iter()
+        .map(|listen| {
+            let name = name_of(listen);
+            let bound = match listen {
+                Listen::Tcp(address) => bind_tcp(*address).map(Socket::Tcp),
+                Listen::Unix(path) => bind_unix(path, server.socket_mode)
+                    .map(|listener| Socket::Unix(listener, path.clone())),
+            };
+            let socket = bound.map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot listen on {name}: {error}"))
+            })?;
+            Ok(Listener { socket, name })
+        })
+        .collect()
+}
+
+fn name_of(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp(address) => address.to_string(),
+        Listen::Unix(path) => format!("unix:{}", path.display()),
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    // Without it a restart has to wait until the last run's connections are forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(u32::try_from(SEND_BUFFER).unwrap_or(u32::MAX))?;
+    socket.bind(address)?;
+    socket.listen(1024)
+}
+
+fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    // A socket that nobody listens on is left over from a run that was cut off.
+    let left_over = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    if left_over && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    Ok(listener)
+}
+
+/// Accepts connections on all listeners until the drain begins. Returns when no new one will be
+/// taken; those that are open go on in `tasks`.
+pub async fn serve(gateway: Arc<Gateway>, listeners: Vec<Listener>, server: Server, tasks: Tasks) {
+    let acceptor = Arc::new(Acceptor {
+        gateway,
+        permits: Arc::new(Semaphore::new(server.max_connections)),
+        limits: Limits::new(&server),
+        idle: Idle::default(),
+        tasks: tasks.clone(),
+    });
+    for listener in listeners {
+        tasks.spawn(Arc::clone(&acceptor).accept_all(listener));
+    }
+    acceptor.gateway.drain.started().await;
+}
+
+/// What the accept loops share.
+struct Acceptor {
+    gateway: Arc<Gateway>,
+    permits: Arc<Semaphore>,
+    limits: Limits,
+    idle: Idle,
+    tasks: Tasks,
+}
+
+/// What one connection holds.
+struct Held {
+    _permit: OwnedSemaphorePermit,
+    _memory: Reservation,
+}
+
+impl Acceptor {
+    async fn accept_all(self: Arc<Self>, listener: Listener) {
+        let drain = self.gateway.drain.clone();
+        loop {
+            tokio::select! {
+                () = drain.started() => return,
+                () = self.accept_one(&listener) => {}
+            }
+        }
+    }
+
+    /// A place first, then the connection: what waits beyond our number waits in the kernel.
+    async fn accept_one(&self, listener: &Listener) {
+        let permit = self.place().await;
+        let accepted = match &listener.socket {
+            Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+            Socket::Unix(socket, _) => {
+                socket.accept().await.map(|(stream, _)| Accepted::Unix(stream))
+            }
+        };
+        match accepted {
+            Ok(stream) => self.begin(stream, permit),
+            Err(error) => {
+                tracing::warn!(listener = %listener.name, %error, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+
+    /// Waits for a free place; while there is none, the connection that has been idle longest is
+    /// asked to end, so that idle clients cannot lock others out.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return permit;
+            }
+            self.idle.shed_oldest();
+            let free = Arc::clone(&self.permits).acquire_owned();
+            if let Ok(Ok(permit)) = tokio::time::timeout(SHED_PAUSE, free).await {
+                return permit;
+            }
+        }
+    }
+
+    fn begin(&self, accepted: Accepted, permit: OwnedSemaphorePermit) {
+        let Ok(memory) = self.gateway.budget.reserve(CONNECTION_BYTES) else {
+            self.gateway.metrics.shed("connection");
+            return;
+        };
+        let held = Held { _permit: permit, _memory: memory };
+        match accepted {
+            Accepted::Tcp(stream) => {
+                // Without it a short stream waits 40 ms for the client's delayed ACK.
+                stream.set_nodelay(true).ok();
+                let Ok(at) = stream.local_addr() else { return };
+                self.connect(stream, Peer::Tcp(at), held);
+            }
+            Accepted::Unix(stream) => self.connect(stream, Peer::Unix, held),
+        }
+    }
+
+    fn connect<S>(&self, stream: S, peer: Peer, held: Held)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let gateway = Arc::clone(&self.gateway);
+        let guarded = Guarded::new(stream, &self.limits, &self.idle);
+        self.tasks.spawn(async move {
+            let _counted = gateway.metrics.connection_opened();
+            let _held = held;
+            let drain = gateway.drain.clone();
+            let seat = guarded.seat();
+            let service = service_fn(move |request| {
+                Arc::clone(&gateway).answer(peer.clone(), seat.busy(), request)
+            });
+            let connection = conn::builder().serve_connection(TokioIo::new(guarded), service);
+            tokio::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = drain.started() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            // A client can break its connection at any time; that is no news.
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+    }
+}
+
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}

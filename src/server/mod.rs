@@ -1,0 +1,206 @@
+//! What clients talk to: listeners, connections with their limits, paths, and the one table that
+//! turns error kinds into HTTP statuses.
+//!
+//! A connection's bytes pass [`conn`]'s guard before hyper sees them. A request passes `gate`
+//! (Host, Origin, token), then its path's handler. Nothing is read from a client before the
+//! memory for it is reserved.
+
+pub mod conn;
+
+mod admin;
+mod body;
+mod gate;
+mod inference;
+mod listen;
+mod models;
+mod page;
+mod respond;
+mod route;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::budget::Budget;
+use crate::dispatch::Dispatch;
+use crate::lifecycle::Drain;
+use crate::server::body::Reply;
+use crate::server::conn::Busy;
+use crate::server::gate::Gate;
+use crate::server::respond::Failed;
+use crate::server::route::{Found, Route};
+use crate::telemetry::Metrics;
+
+pub use listen::{Listener, bind, serve};
+
+/// What all connections share.
+pub struct Gateway {
+    current: RwLock<Arc<Current>>,
+    /// Counters and histograms.
+    pub metrics: Arc<Metrics>,
+    /// The memory there is to give out.
+    pub budget: Arc<Budget>,
+    /// Whether the service is stopping.
+    pub drain: Drain,
+    reload_error: Mutex<Option<String>>,
+    began: Instant,
+    ids: Ids,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// What a reload replaces.
+pub(in crate::server) struct Current {
+    dispatch: Arc<Dispatch>,
+    gate: Gate,
+}
+
+impl Gateway {
+    /// A gateway that serves `dispatch`'s configuration.
+    pub fn new(
+        dispatch: Arc<Dispatch>,
+        metrics: Arc<Metrics>,
+        budget: Arc<Budget>,
+        drain: Drain,
+    ) -> Arc<Self> {
+        let gate = Gate::new(dispatch.config());
+        Arc::new(Self {
+            current: RwLock::new(Arc::new(Current { dispatch, gate })),
+            metrics,
+            budget,
+            drain,
+            reload_error: Mutex::new(None),
+            began: Instant::now(),
+            ids: Ids::new(),
+        })
+    }
+
+    /// Serves another configuration from the next request on.
+    pub fn replace(&self, dispatch: Arc<Dispatch>) {
+        let gate = Gate::new(dispatch.config());
+        let next = Arc::new(Current { dispatch, gate });
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+        self.reload_failed(None);
+    }
+
+    /// Keeps what a reload failed with for /status; `None` forgets it.
+    pub fn reload_failed(&self, error: Option<String>) {
+        *self.reload_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// What requests are served by now.
+    pub fn dispatch(&self) -> Arc<Dispatch> {
+        Arc::clone(&self.current().dispatch)
+    }
+
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Answers one request. Never fails: every error becomes a response.
+    pub(in crate::server) async fn answer(
+        self: Arc<Self>,
+        peer: Peer,
+        busy: Busy,
+        request: Request<Incoming>,
+    ) -> Result<Response<Reply>, Infallible> {
+        let asked = Asked::new(&self, &request);
+        let head_only = request.method() == Method::HEAD;
+        let response = match self.handle(&asked, &peer, request).await {
+            Ok(response) => response,
+            Err(failed) => respond::error(asked.route, &failed),
+        };
+        let response = respond::finish(response, &asked.id, head_only);
+        self.metrics.request(asked.route.map_or("other", Route::label), response.status().as_u16());
+        Ok(response.map(|reply| reply.keeping(busy)))
+    }
+
+    async fn handle(
+        self: &Arc<Self>,
+        asked: &Asked,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Reply>, Failed> {
+        let current = self.current();
+        let caller = current.gate.admit(asked.route, peer, &request)?;
+        let found = route::find(&request)?;
+        let route = match found {
+            Found::Options(allow) => return Ok(respond::options(&allow)),
+            Found::Route(route) => route,
+        };
+        match route {
+            Route::Ask | Route::Chat | Route::Embeddings => {
+                inference::serve(self, &current, asked, route, &caller, request).await
+            }
+            Route::Models => models::list(&current.dispatch).await,
+            Route::Model => models::one(&current.dispatch, &caller, &request).await,
+            Route::Health => Ok(respond::text("ok\n")),
+            Route::Ready => admin::ready(self),
+            Route::Status => Ok(admin::status(self, &current.dispatch)),
+            Route::Metrics => Ok(admin::metrics(self, &current.dispatch)),
+            Route::Page => Ok(page::render(self, &current.dispatch)),
+        }
+    }
+}
+
+/// What is known of a request before anything is decided about it.
+pub(in crate::server) struct Asked {
+    /// Its id: the client's own where that is fit to be repeated, else ours.
+    pub(in crate::server) id: String,
+    /// Where its path leads, if it leads anywhere.
+    pub(in crate::server) route: Option<Route>,
+}
+
+impl Asked {
+    fn new(gateway: &Gateway, request: &Request<Incoming>) -> Self {
+        let theirs = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let id = match theirs.filter(|id| is_plain_id(id)) {
+            Some(id) => id.to_owned(),
+            None => gateway.ids.next(),
+        };
+        Self { id, route: route::of_path(request.uri().path()) }
+    }
+}
+
+fn is_plain_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Who is at the other end of a connection, and where it came in.
+#[derive(Debug, Clone)]
+pub(in crate::server) enum Peer {
+    /// The address of ours that it connected to.
+    Tcp(SocketAddr),
+    /// Came through a Unix socket, whose file mode decides who may.
+    Unix,
+}
+
+/// Request ids: unlike those of any other start, and each unlike the last.
+struct Ids {
+    start: u64,
+    next: AtomicU64,
+}
+
+impl Ids {
+    fn new() -> Self {
+        use std::hash::{BuildHasher, Hasher};
+        let start = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        Self { start, next: AtomicU64::new(1) }
+    }
+
+    fn next(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{number:08x}", self.start)
+    }
+}

@@ -1,0 +1,161 @@
+//! Responses: the one table from error kinds to HTTP statuses, and the headers that all bear.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::chat::{Error, Kind};
+use crate::config::Place;
+use crate::dialect::openai;
+use crate::dispatch::{Refusal, Trail};
+use crate::server::body::Reply;
+use crate::server::route::Route;
+
+/// Media types that we send.
+pub(super) const JSON: &str = "application/json";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+pub(super) const EVENTS: &str = "text/event-stream";
+
+/// An error on its way out, with what its headers say.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: Error,
+    /// How many calls of providers were made for it.
+    pub(super) attempts: u32,
+    /// For 405: the methods that there are.
+    pub(super) allow: Option<String>,
+    /// Whether the rest of the request was not read, so that the connection has to end.
+    pub(super) unread: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, attempts: 0, allow: None, unread: false }
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self { attempts: refusal.attempts, ..refusal.error.into() }
+    }
+}
+
+/// The status of each kind of error.
+pub(super) fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::ContextLength | Kind::Invalid | Kind::Unsupported => StatusCode::BAD_REQUEST,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        Kind::ModelNotFound | Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Overloaded | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Unauthorized => StatusCode::UNAUTHORIZED,
+        Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::Upstream => StatusCode::BAD_GATEWAY,
+        Kind::UriTooLong => StatusCode::URI_TOO_LONG,
+    }
+}
+
+/// An error's response, in the form of its path.
+pub(super) fn error(route: Option<Route>, failed: &Failed) -> Response<Reply> {
+    let (body, media) = match route {
+        Some(Route::Ask) => (one_line(&failed.error.message), TEXT),
+        _ => (openai::encode_error(&failed.error), JSON),
+    };
+    let mut response = whole(body, media);
+    *response.status_mut() = status(failed.error.kind);
+    let headers = response.headers_mut();
+    if let Some(wait) = failed.error.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    if failed.attempts > 0 {
+        headers.insert("x-edgehold-attempts", HeaderValue::from(failed.attempts));
+        // Every target and retry has been used: a client's own retries would only repeat that.
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+    if let Some(allow) = failed.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
+        headers.insert(ALLOW, allow);
+    }
+    if failed.error.kind == Kind::Unauthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if failed.unread {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn one_line(message: &str) -> Vec<u8> {
+    let mut line = message.replace(['\r', '\n'], " ").into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// Rounded up: some clients read nothing but whole seconds, and 0 is no wait at all.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// A response with a body that is there already.
+pub(super) fn whole(body: impl Into<Bytes>, media: &'static str) -> Response<Reply> {
+    let body = body.into();
+    let length = body.len();
+    let mut response = Response::new(Reply::whole(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+pub(super) fn text(body: &'static str) -> Response<Reply> {
+    whole(body, TEXT)
+}
+
+/// The answer to OPTIONS. No CORS header: pages of other origins have no business here.
+pub(super) fn options(allow: &str) -> Response<Reply> {
+    let mut response = Response::new(Reply::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    if let Ok(allow) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}
+
+/// Says who answered.
+pub(super) fn with_trail(mut response: Response<Reply>, trail: &Trail) -> Response<Reply> {
+    let headers = response.headers_mut();
+    if let Ok(target) = HeaderValue::from_str(&trail.target.to_string()) {
+        headers.insert("x-edgehold-target", target);
+    }
+    headers.insert("x-edgehold-attempts", HeaderValue::from(trail.attempts));
+    let place = match trail.place {
+        Place::Local => "local",
+        Place::Cloud => "cloud",
+    };
+    headers.insert("x-edgehold-locality", HeaderValue::from_static(place));
+    response
+}
+
+/// The headers of every response. What answers a HEAD has no body, only its length.
+pub(super) fn finish(mut response: Response<Reply>, id: &str, head_only: bool) -> Response<Reply> {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    if head_only {
+        return response.map(Reply::emptied);
+    }
+    response
+}

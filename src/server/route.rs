@@ -1,0 +1,146 @@
+//! The paths that there are, each with its methods: one table.
+
+use http::{Method, Request};
+
+use crate::chat::{Error, Kind};
+use crate::server::respond::Failed;
+
+/// Where a path leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Ask,
+    Chat,
+    Embeddings,
+    Health,
+    Metrics,
+    Model,
+    Models,
+    Page,
+    Ready,
+    Status,
+}
+
+/// One path: `{id}` at its end stands for anything.
+struct Path {
+    path: &'static str,
+    route: Route,
+    method: Method,
+}
+
+const PATHS: [Path; 10] = [
+    Path { path: "/v1/chat/completions", route: Route::Chat, method: Method::POST },
+    Path { path: "/v1/embeddings", route: Route::Embeddings, method: Method::POST },
+    Path { path: "/v1/ask", route: Route::Ask, method: Method::POST },
+    Path { path: "/v1/models", route: Route::Models, method: Method::GET },
+    Path { path: "/v1/models/{id}", route: Route::Model, method: Method::GET },
+    Path { path: "/healthz", route: Route::Health, method: Method::GET },
+    Path { path: "/readyz", route: Route::Ready, method: Method::GET },
+    Path { path: "/status", route: Route::Status, method: Method::GET },
+    Path { path: "/metrics", route: Route::Metrics, method: Method::GET },
+    Path { path: "/", route: Route::Page, method: Method::GET },
+];
+
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// OPTIONS: which methods there are.
+    Options(String),
+    /// A route, with a method that it has.
+    Route(Route),
+}
+
+impl Route {
+    /// The path as metrics call it.
+    pub(super) fn label(self) -> &'static str {
+        PATHS.iter().find(|path| path.route == self).map_or("other", |path| path.path)
+    }
+
+    /// Whether anybody may ask, token or not: a health check has none.
+    pub(super) fn is_open(self) -> bool {
+        self == Self::Health
+    }
+}
+
+/// Where a path leads, whatever the method.
+pub(super) fn of_path(path: &str) -> Option<Route> {
+    PATHS.iter().find(|known| matches(known.path, path)).map(|known| known.route)
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix("{id}") {
+        Some(prefix) => path.strip_prefix(prefix).is_some_and(|id| !id.is_empty()),
+        None => pattern == path,
+    }
+}
+
+/// Where a request leads.
+///
+/// # Errors
+/// 404 and 405 that name what exists.
+pub(super) fn find<B>(request: &Request<B>) -> Result<Found, Failed> {
+    let path = request.uri().path();
+    if request.method() == Method::OPTIONS && path == "*" {
+        return Ok(Found::Options("GET, HEAD, POST, OPTIONS".to_owned()));
+    }
+    let Some(known) = PATHS.iter().find(|known| matches(known.path, path)) else {
+        return Err(no_such_path(path));
+    };
+    let allow = allowed(&known.method);
+    match request.method() {
+        &Method::OPTIONS => Ok(Found::Options(allow)),
+        &Method::HEAD if known.method == Method::GET => Ok(Found::Route(known.route)),
+        method if *method == known.method => Ok(Found::Route(known.route)),
+        method => {
+            let message = format!("{} takes {allow}, not {method}", known.path);
+            Err(Failed { allow: Some(allow), ..Error::new(Kind::MethodNotAllowed, message).into() })
+        }
+    }
+}
+
+fn allowed(method: &Method) -> String {
+    match *method {
+        Method::GET => "GET, HEAD, OPTIONS".to_owned(),
+        _ => format!("{method}, OPTIONS"),
+    }
+}
+
+fn no_such_path(path: &str) -> Failed {
+    let known: Vec<String> =
+        PATHS.iter().map(|known| format!("{} {}", known.method, known.path)).collect();
+    let shown: String = path.chars().take(80).collect();
+    let message = format!("there is no path {shown}; there are: {}", known.join(", "));
+    Error::new(Kind::NotFound, message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(method: Method, path: &str) -> Result<Found, Kind> {
+        let request = Request::builder().method(method).uri(path).body(()).unwrap();
+        find(&request).map_err(|failed| failed.error.kind)
+    }
+
+    #[test]
+    fn paths_and_methods() {
+        let options = |text: &str| Ok(Found::Options(text.to_owned()));
+        let table = [
+            (Method::POST, "/v1/chat/completions", Ok(Found::Route(Route::Chat))),
+            (Method::POST, "/v1/chat/completions?x=1", Ok(Found::Route(Route::Chat))),
+            (Method::GET, "/v1/chat/completions", Err(Kind::MethodNotAllowed)),
+            (Method::HEAD, "/v1/chat/completions", Err(Kind::MethodNotAllowed)),
+            (Method::POST, "/v1/chat/completions/", Err(Kind::NotFound)),
+            (Method::GET, "/v1/models", Ok(Found::Route(Route::Models))),
+            (Method::GET, "/v1/models/", Err(Kind::NotFound)),
+            (Method::GET, "/v1/models/a/b:c", Ok(Found::Route(Route::Model))),
+            (Method::HEAD, "/healthz", Ok(Found::Route(Route::Health))),
+            (Method::DELETE, "/healthz", Err(Kind::MethodNotAllowed)),
+            (Method::OPTIONS, "/healthz", options("GET, HEAD, OPTIONS")),
+            (Method::OPTIONS, "/v1/ask", options("POST, OPTIONS")),
+            (Method::POST, "/api/pull", Err(Kind::NotFound)),
+        ];
+        for (method, path, want) in table {
+            assert_eq!(ask(method.clone(), path), want, "{method} {path}");
+        }
+    }
+}
