@@ -3,7 +3,7 @@
 //! hyper parses requests, but it is lenient where two readers could differ (a length and a chunked
 //! coding together, a length twice, a bare LF), and it has no deadline for a body, for a client
 //! that takes nothing, or for an idle connection. [`Guarded`] stands under it and is strict:
-//! [`framing`] follows every byte and refuses what RFC 9112 does not allow.
+//! `framing` follows every byte and refuses what RFC 9112 does not allow.
 
 mod framing;
 mod guarded;
