@@ -175,22 +175,22 @@ impl BaseUrl {
         })
     }
 
-    /// Scheme, host and port: what a key is bound to.
+    /// Scheme, host and port: what a key is bound to. The scheme's own port is left out.
     pub fn origin(&self) -> String {
         let scheme = if self.https { "https" } else { "http" };
-        if self.host.contains(':') {
-            format!("{scheme}://[{}]:{}", self.host, self.port)
-        } else {
-            format!("{scheme}://{}:{}", self.host, self.port)
+        let host = match self.host.contains(':') {
+            true => format!("[{}]", self.host),
+            false => self.host.clone(),
+        };
+        match (self.https, self.port) {
+            (true, 443) | (false, 80) => format!("{scheme}://{host}"),
+            (_, port) => format!("{scheme}://{host}:{port}"),
         }
     }
 
     /// The address of a path below the base, with parameters.
     pub fn join(&self, path: &str, query: &[(String, String)]) -> String {
-        let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
-                .to_string()
-        };
+        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, RESERVED).to_string();
         let pairs: Vec<String> = query
             .iter()
             .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
@@ -224,6 +224,10 @@ impl fmt::Display for BaseUrl {
     }
 }
 
+/// All but what RFC 3986 section 2.3 calls unreserved.
+const RESERVED: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     match authority.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
@@ -244,9 +248,9 @@ mod tests {
             ("http://192.168.1.5:8080/v1/", Place::Local, "http://192.168.1.5:8080/v1"),
             ("http://LOCALHOST:1", Place::Local, "http://localhost:1"),
             ("http://[::1]:11434", Place::Local, "http://[::1]:11434"),
-            ("http://[fd00::1]", Place::Local, "http://[fd00::1]:80"),
-            ("https://api.example.com/v1", Place::Cloud, "https://api.example.com:443/v1"),
-            ("http://8.8.8.8", Place::Cloud, "http://8.8.8.8:80"),
+            ("http://[fd00::1]", Place::Local, "http://[fd00::1]"),
+            ("https://api.example.com/v1", Place::Cloud, "https://api.example.com/v1"),
+            ("http://8.8.8.8", Place::Cloud, "http://8.8.8.8"),
             ("http://box.lan:11434", Place::Cloud, "http://box.lan:11434"),
         ];
         for (text, place, shown) in table {
@@ -271,11 +275,8 @@ mod tests {
     fn joins_paths_and_parameters() {
         let url = BaseUrl::parse("https://h/openai/v1").unwrap();
         let query = [("api-version".to_owned(), "a b".to_owned())];
-        assert_eq!(
-            url.join("/models", &query),
-            "https://h:443/openai/v1/models?api%2Dversion=a%20b"
-        );
-        assert_eq!(url.join("/models", &[]), "https://h:443/openai/v1/models");
+        assert_eq!(url.join("/models", &query), "https://h/openai/v1/models?api-version=a%20b");
+        assert_eq!(url.join("/models", &[]), "https://h/openai/v1/models");
     }
 
     #[test]

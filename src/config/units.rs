@@ -18,8 +18,8 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 
 /// A time in a request header: as in the configuration, or a bare number of seconds.
 pub fn parse_wait(text: &str) -> Option<Duration> {
-    match text.parse::<u32>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds.into())),
+    match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
         Err(_) => duration(text),
     }
 }
@@ -91,6 +91,9 @@ mod tests {
         }
         assert_eq!(parse_wait("30"), Some(Duration::from_secs(30)));
         assert_eq!(parse_wait("1500ms"), Some(Duration::from_millis(1500)));
-        assert_eq!(parse_wait("soon"), None);
+        assert_eq!(parse_wait("0.25"), Some(Duration::from_millis(250)));
+        for bad in ["soon", "", "-1", "NaN", "inf"] {
+            assert_eq!(parse_wait(bad), None, "{bad}");
+        }
     }
 }

@@ -108,6 +108,10 @@ pub(super) struct Begun {
     pub(super) estimate: u32,
 }
 
+/// Most bytes that may come before the first token: comments, roles, empty pieces. All of them
+/// are held until then.
+const LONGEST_PREAMBLE: usize = 64 * 1024;
+
 impl ChatOperation<'_> {
     async fn open(&self, step: Step<'_>, trial: &Trial) -> Result<Opened, Failure> {
         let upstream = self.dispatch.providers.get(&step.target.provider);
@@ -157,6 +161,9 @@ impl ChatOperation<'_> {
             };
             done.map_err(|broken| Failure::broken(trial.name(), broken))?;
             let held = pieces.iter().map(Bytes::len).sum::<usize>() + relay.held_bytes();
+            if held > LONGEST_PREAMBLE && !relay.facts().first_token {
+                return Err(Failure::bad_answer(trial.name(), "it goes on and on without a token"));
+            }
             hold(reservation, ATTEMPT_BYTES + held)?;
         }
         exchange.pump.flowing();
@@ -196,6 +203,7 @@ impl ChatOperation<'_> {
                 let pump = &mut exchange.pump;
                 let response = collect(pump, most, trial, reservation).await?;
                 self.check_window(upstream, &exchange, trial, &response)?;
+                upstream.let_end(exchange.pump);
                 Ok(Content::Whole { response, raw: None })
             }
         }
@@ -279,7 +287,9 @@ async fn collect(
     reservation: &mut Reservation,
 ) -> Result<Response, Failure> {
     let mut collector = Collector::ollama(most);
-    while let Some(chunk) = pump.next().await? {
+    while !collector.facts().done
+        && let Some(chunk) = pump.next().await?
+    {
         let done = collector.push(&chunk);
         done.map_err(|broken| Failure::broken(trial.name(), broken))?;
         if collector.facts().first_token {

@@ -74,7 +74,8 @@ impl Failed {
     fn summary(&self) -> Error {
         let mut kinds = self.tried.iter().map(|(_, failure)| failure.error.kind);
         let first = kinds.next().unwrap_or(Kind::Unavailable);
-        let kind = if kinds.all(|kind| kind == first) { first } else { Kind::Unavailable };
+        let same = self.skipped.is_empty() && kinds.all(|kind| kind == first);
+        let kind = if same { first } else { Kind::Unavailable };
         let tried = self.tried.iter().map(|(_, failure)| failure.error.message.clone());
         let reasons: Vec<String> = tried.chain(self.skipped.iter().cloned()).collect();
         let mut error = Error::new(kind, format!("no target can answer: {}", reasons.join("; ")));

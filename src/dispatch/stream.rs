@@ -88,7 +88,11 @@ impl AnswerStream {
             if gathered(&self.pieces) >= GATHER_BYTES {
                 return true;
             }
-            match flow.exchange.pump.poll_next(cx) {
+            let polled = flow.exchange.pump.poll_next(cx);
+            let done = self.relay.facts().done;
+            match polled {
+                // The answer is whole: how its transfer ends is not the client's affair.
+                Poll::Pending | Poll::Ready(Err(_)) if done => self.finish(),
                 Poll::Pending => return false,
                 Poll::Ready(Ok(Some(chunk))) => self.take(&chunk),
                 Poll::Ready(Ok(None)) => self.end(),
@@ -151,6 +155,7 @@ impl AnswerStream {
             flow.upstream.learn_prompt(model, flow.estimate, usage.input_tokens);
         }
         flow.trial.succeeded(facts.usage.as_ref());
+        flow.upstream.let_end(flow.exchange.pump);
     }
 
     fn broken(&mut self, broken: Broken) {

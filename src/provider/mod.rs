@@ -22,8 +22,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
+use hyper::rt::Executor as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::{Config, Provider, ProviderKind, ProviderName, Proxy};
@@ -37,6 +39,9 @@ use crate::provider::slots::Slots;
 pub use attempt::{Call, ChatCall, EmbedCall};
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use pump::Pump;
+
+/// How long the end of a transfer is waited for when all of its answer has come.
+const TRANSFER_END: Duration = Duration::from_secs(1);
 
 /// All configured providers.
 #[derive(Debug, Clone)]
@@ -116,6 +121,15 @@ impl Upstream {
     /// Whether a model of it is known to run beyond the device and its LAN.
     pub fn is_remote(&self, model: &str) -> bool {
         self.models.is_remote(model)
+    }
+
+    /// Lets an answer's transfer end by itself, for a moment, so that its connection can be used
+    /// again. All of the answer has been read.
+    pub fn let_end(&self, mut pump: Pump) {
+        self.executor.execute(async move {
+            let end = async { while let Ok(Some(_)) = pump.next().await {} };
+            tokio::time::timeout(TRANSFER_END, end).await.ok();
+        });
     }
 
     /// What a request learned about a model's prompt: the estimate, and what was reported.

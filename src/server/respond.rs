@@ -103,7 +103,7 @@ fn one_line(message: &str) -> Vec<u8> {
 
 /// Rounded up: some clients read nothing but whole seconds, and 0 is no wait at all.
 fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// A response with a body that is there already.

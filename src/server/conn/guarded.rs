@@ -5,7 +5,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -14,17 +13,18 @@ use crate::server::conn::Limits;
 use crate::server::conn::framing::{Framing, Phase};
 use crate::server::conn::idle::{Idle, Seat, SeatHandle};
 
-/// A byte that no head and no chunk may hold: hyper answers it with 400 and ends the connection,
-/// after it has answered the requests that came before.
-const REFUSED_BYTE: u8 = 0;
+/// What hyper is handed in place of a breach: no head and no chunk may hold a NUL, so it answers
+/// 400 and ends the connection, after it has answered the requests that came before. The line
+/// ends are there because hyper does not look at a head again before it seems whole.
+const REFUSED: &[u8] = b"\0\r\n\r\n";
 
 /// A connection that is watched.
 pub struct Guarded<S> {
     stream: S,
     limits: Limits,
     framing: Framing,
-    /// A breach was met: nothing more is read.
-    refused: bool,
+    /// A breach was met: nothing more is read, and this is still to be handed over.
+    refusal: Option<&'static [u8]>,
     seat: Seat,
     /// When the phase began that the reader is in, or last moved on.
     reading_since: Instant,
@@ -70,7 +70,7 @@ impl<S> Guarded<S> {
             stream,
             limits: *limits,
             framing: Framing::default(),
-            refused: false,
+            refusal: None,
             seat: idle.seat(),
             reading_since: now,
             reading: Alarm::at(now + limits.idle),
@@ -90,9 +90,9 @@ impl<S> Guarded<S> {
         let phase = self.framing.phase();
         let fed = self.framing.feed(buf.filled().get(before..).unwrap_or_default());
         if let Err(breach) = fed {
-            self.refused = true;
             buf.set_filled(before + breach.keep);
-            buf.put_slice(&[REFUSED_BYTE]);
+            self.refusal = Some(REFUSED);
+            self.refuse(buf);
         }
         let next = self.framing.phase();
         self.seat.set_reading(next == Phase::Head);
@@ -102,29 +102,31 @@ impl<S> Guarded<S> {
         }
     }
 
-    fn reading_limit(&self) -> Option<Duration> {
-        match self.framing.phase() {
-            Phase::Head => Some(self.limits.header),
-            Phase::Body => Some(self.limits.body),
-            Phase::Idle if self.seat.is_busy() => None,
-            Phase::Idle => Some(self.limits.idle),
-        }
+    /// Hands over what is left of the refusal; after it, the end of the stream.
+    fn refuse(&mut self, buf: &mut ReadBuf<'_>) {
+        let Some(left) = self.refusal else { return };
+        let (now, later) = left.split_at(left.len().min(buf.remaining()));
+        buf.put_slice(now);
+        self.refusal = Some(later);
     }
 
     /// Nothing is there to read: is that still in order?
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.framing.phase() == Phase::Idle {
-            if self.seat.is_busy() {
-                // Idleness will begin when the answer has ended.
-                self.reading_since = Instant::now();
-                return Poll::Pending;
+        let deadline = match self.framing.phase() {
+            Phase::Head => self.reading_since + self.limits.header,
+            Phase::Body => self.reading_since + self.limits.body,
+            Phase::Idle => {
+                if self.seat.is_shed(cx.waker()) {
+                    return Poll::Ready(Ok(()));
+                }
+                // hyper does not come back to read when an answer has ended, so the alarm is set
+                // while it still runs, and is put off when it rings too early.
+                match self.seat.idle_since() {
+                    None => Instant::now() + self.limits.idle,
+                    Some(since) => since.max(self.reading_since) + self.limits.idle,
+                }
             }
-            if self.seat.is_shed(cx.waker()) {
-                return Poll::Ready(Ok(()));
-            }
-        }
-        let Some(limit) = self.reading_limit() else { return Poll::Pending };
-        let deadline = self.reading_since + limit;
+        };
         self.reading.poll(deadline, cx).map(|()| Err(late("the client sent nothing for too long")))
     }
 
@@ -159,8 +161,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.refused {
-            // The end of the stream: hyper has what it needs to refuse.
+        if this.refusal.is_some() {
+            this.refuse(buf);
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();

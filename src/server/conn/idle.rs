@@ -4,15 +4,25 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// All connections of a listener group.
 #[derive(Debug, Clone, Default)]
 pub struct Idle(Arc<Registry>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Registry {
     seats: Mutex<Vec<Arc<State>>>,
-    clock: AtomicU64,
+    /// What `State::since` counts from.
+    began: Instant,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self { seats: Mutex::default(), began: Instant::now() }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -21,7 +31,7 @@ struct State {
     busy: AtomicUsize,
     /// Whether bytes of a request have come that is not whole yet.
     reading: AtomicBool,
-    /// The registry's clock at the last request's end.
+    /// Microseconds from the registry's begin to the last request's end.
     since: AtomicU64,
     shed: AtomicBool,
     waker: Mutex<Option<Waker>>,
@@ -45,7 +55,7 @@ impl Idle {
     /// A new connection.
     pub fn seat(&self) -> Seat {
         let state = Arc::new(State::default());
-        state.since.store(self.0.tick(), Ordering::Relaxed);
+        state.since.store(self.0.micros(), Ordering::Relaxed);
         self.0.lock().push(Arc::clone(&state));
         Seat { registry: Arc::clone(&self.0), state }
     }
@@ -70,8 +80,8 @@ impl Registry {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tick(&self) -> u64 {
-        self.clock.fetch_add(1, Ordering::Relaxed)
+    fn micros(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -89,8 +99,13 @@ impl Seat {
         SeatHandle { registry: Arc::clone(&self.registry), state: Arc::clone(&self.state) }
     }
 
-    pub(super) fn is_busy(&self) -> bool {
-        self.state.busy.load(Ordering::Relaxed) > 0
+    /// When the last request ended; `None` while one is being answered.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        if self.state.busy.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let micros = self.state.since.load(Ordering::Relaxed);
+        Some(self.registry.began + Duration::from_micros(micros))
     }
 
     pub(super) fn set_reading(&self, reading: bool) {
@@ -127,7 +142,7 @@ impl SeatHandle {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.state.since.store(self.registry.tick(), Ordering::Relaxed);
+        self.state.since.store(self.registry.micros(), Ordering::Relaxed);
         self.state.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -142,11 +157,12 @@ impl Drop for Seat {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_one_that_waits_longest_goes_first_and_no_busy_one() {
+    #[tokio::test(start_paused = true)]
+    async fn the_one_that_waits_longest_goes_first_and_no_busy_one() {
         let idle = Idle::default();
         let waker = Waker::noop();
         let (first, second, third) = (idle.seat(), idle.seat(), idle.seat());
+        tokio::time::advance(Duration::from_millis(1)).await;
         let busy = first.share().busy();
         third.set_reading(true);
         assert!(idle.shed_oldest());
