@@ -35,7 +35,10 @@ impl OpenAi {
 
     pub fn on_fake(fake: Fake) -> Self {
         let list = json!({"object": "list", "data": [{"id": "gpt-test", "object": "model"}]});
-        fake.on("/v1/models", reply::json(200, &list));
+        // A probe's connection is not kept, so that a chat's connection is always a fresh one.
+        let mut acts = reply::json_with(200, &[("Connection", "close")], &list);
+        acts.push(Act::Close);
+        fake.on("/v1/models", acts);
         Self(fake)
     }
 
