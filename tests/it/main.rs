@@ -2,6 +2,28 @@
 //! providers that misbehave as real ones do.
 //!
 //! `EDGEHOLD_BIN` names another binary than the one just built, `EDGEHOLD_RUNNER` an emulator to
-//! run it under (`qemu-aarch64-static`).
+//! run it under (`qemu-aarch64-static`). Nothing here waits by the clock: what is waited for is a
+//! condition, and every test has a bound.
 
+mod ask;
+mod bombs;
+mod chat;
+mod cli;
+mod context;
+mod embeddings;
+mod fallback;
+mod gate;
+mod health;
+mod keys;
+mod lifecycle;
+mod limits;
+mod locality;
+mod models;
+mod portal;
+mod protocol;
+mod proxy;
+mod slot;
+mod smuggling;
+mod streams;
 mod support;
+mod waits;

@@ -233,6 +233,12 @@ impl Conn {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Bytes up to and including the end of a chunked body that has begun.
+    pub async fn read_to_end_of_body(&mut self) -> Vec<u8> {
+        while !self.buffer.ends_with(b"\r\n0\r\n\r\n") && self.read_more().await {}
+        std::mem::take(&mut self.buffer)
+    }
+
     async fn take_through(&mut self, mark: &[u8]) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = find(&self.buffer, mark) {
