@@ -5,6 +5,18 @@
 //! run it under (`qemu-aarch64-static`). Nothing here waits by the clock: what is waited for is a
 //! condition, and every test has a bound.
 
+#![expect(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise, and its helpers are shared within this crate"
+)]
+
 mod ask;
 mod bombs;
 mod chat;

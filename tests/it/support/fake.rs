@@ -285,10 +285,9 @@ impl Shared {
     }
 
     async fn read(&self, wire: &mut Wire, buffer: &mut Vec<u8>) -> Option<()> {
-        let mut piece = [0; 16 * 1024];
-        let count = wire.read(&mut piece).await.ok().filter(|count| *count > 0)?;
+        buffer.reserve(16 * 1024);
+        let count = wire.read(buffer).await.ok().filter(|count| *count > 0)?;
         self.bytes.fetch_add(count as u64, Ordering::SeqCst);
-        buffer.extend_from_slice(&piece[..count]);
         Some(())
     }
 

@@ -211,9 +211,8 @@ impl Conn {
         if self.at_end {
             return false;
         }
-        let mut piece = [0; 16 * 1024];
-        let count = self.io.read(&mut piece).await.unwrap_or(0);
-        self.buffer.extend_from_slice(&piece[..count]);
+        self.buffer.reserve(16 * 1024);
+        let count = self.io.read_buf(&mut self.buffer).await.unwrap_or(0);
         self.at_end = count == 0;
         !self.at_end
     }

@@ -13,10 +13,10 @@ pub enum Wire {
 }
 
 impl Wire {
-    pub async fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+    pub async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => tcp.read(piece).await,
-            Self::Tls(tls) => tls.read(piece).await,
+            Self::Plain(tcp) => tcp.read_buf(buffer).await,
+            Self::Tls(tls) => tls.read_buf(buffer).await,
         }
     }
 
