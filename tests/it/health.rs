@@ -1,0 +1,156 @@
+//! The breaker and the connectivity state, as /status and /metrics show them.
+
+use crate::support::{
+    Act, Gateway, Ollama, OpenAi, Pair, alias, openai, reply, run, until,
+};
+
+const BREAKER: &str = "[routing]\nretries = 0\nbreaker_failures = 3\nbreaker_cooldown = \"300ms\"\n";
+
+fn broken() -> Vec<Act> {
+    reply::json(500, &openai::error("broken", "server_error", None))
+}
+
+#[test]
+fn the_breaker_opens_skips_and_recovers() {
+    run(async {
+        let first = OpenAi::new();
+        first.on(openai::CHAT, broken());
+        // A long cool-down, so that the open state can be looked at.
+        let pair = Pair::with(&first.cloud("first"), &BREAKER.replace("300ms", "60s")).await;
+        for attempts in ["2", "2", "2", "1", "1"] {
+            let answer = pair.ask_both(false).await.expect(200);
+            assert_eq!(answer.header("x-edgehold-attempts"), Some(attempts));
+        }
+        assert_eq!((first.chats(), pair.second.chats()), (3, 5));
+        let state = pair.target("first/tiny").await;
+        assert_eq!(state["state"], "open", "{state}");
+        assert!(state["retry_in_seconds"].as_f64().is_some_and(|it| it > 0.0), "{state}");
+        assert!(pair.metrics().await.contains("edgehold_target_state"));
+        let alone = pair.chat("one", "hello").await.expect(503);
+        assert!(alone.header("retry-after").is_some());
+        assert_eq!(first.chats(), 3, "an open breaker costs no call");
+    });
+}
+
+#[test]
+fn one_trial_closes_the_breaker_or_opens_it_again() {
+    run(async {
+        let first = OpenAi::new();
+        first.on(openai::CHAT, broken());
+        let pair = Pair::with(&first.cloud("first"), BREAKER).await;
+        for _ in 0..3 {
+            pair.ask_both(false).await.expect(200);
+        }
+        assert_eq!(first.chats(), 3);
+        until("a trial fails", async || {
+            pair.ask_both(false).await.expect(200);
+            (first.chats() == 4).then_some(())
+        })
+        .await;
+        first.says("well again");
+        let answer = until("a trial succeeds", async || {
+            let answer = pair.ask_both(false).await.expect(200);
+            (answer.content() == "well again").then_some(answer)
+        })
+        .await;
+        assert_eq!(answer.header("x-edgehold-target"), Some("first/tiny"));
+        assert_eq!(pair.target("first/tiny").await["state"], "ready");
+        let answer = pair.ask_both(true).await.expect(200);
+        assert_eq!(answer.header("x-edgehold-target"), Some("first/tiny"), "preferred again");
+    });
+}
+
+#[test]
+fn only_one_trial_runs_at_a_time() {
+    run(async {
+        let first = OpenAi::new();
+        first.on(openai::CHAT, broken());
+        let pair = Pair::with(&first.cloud("first"), BREAKER).await;
+        for _ in 0..3 {
+            pair.ask_both(false).await.expect(200);
+        }
+        first.on(openai::CHAT, vec![Act::Stall]);
+        let mut waiting = Vec::new();
+        until("the trial is under way", async || {
+            let mut conn = pair.conn().await;
+            conn.send(&pair.chat_bytes("both", "hello", false)).await.unwrap();
+            waiting.push(conn);
+            pair.status().await;
+            (first.chats() == 4).then_some(())
+        })
+        .await;
+        for _ in 0..5 {
+            let answer = pair.ask_both(false).await.expect(200);
+            assert_eq!(answer.header("x-edgehold-target"), Some("second/gpt-test"));
+        }
+        assert_eq!(first.chats(), 4);
+    });
+}
+
+#[test]
+fn a_local_model_that_comes_back_is_preferred_again() {
+    run(async {
+        let mut first = Ollama::saying("at home");
+        let pair = Pair::with(&first.local("first"), "[routing]\nretries = 0\n").await;
+        assert_eq!(pair.ask_both(false).await.expect(200).content(), "at home");
+        first.down().await;
+        for _ in 0..10 {
+            let answer = pair.ask_both(true).await.expect(200);
+            assert_eq!(answer.header("x-edgehold-target"), Some("second/gpt-test"));
+        }
+        let reach = pair.provider("first").await;
+        assert_eq!(reach["reach"], "down", "{reach}");
+        assert!(reach["why"].as_str().is_some_and(|why| why.contains("refused")), "{reach}");
+        assert_ne!(pair.target("first/tiny").await["state"], "open", "a link fault is no breaker's business");
+        first.up();
+        until("the probe finds it", async || (pair.provider("first").await["reach"] == "up").then_some(())).await;
+        let answer = pair.ask_both(false).await.expect(200);
+        assert_eq!(answer.content(), "at home");
+    });
+}
+
+#[test]
+fn connectivity_is_told_by_attempts_and_probes() {
+    run(async {
+        let mut cloud = OpenAi::saying("here");
+        let gateway = Gateway::with(&(cloud.cloud("cloud") + &alias("big", &["cloud/gpt-test"]) + "[routing]\nretries = 0\n")).await;
+        let connectivity = async |wanted: &str| {
+            until(wanted, async || (gateway.status().await["connectivity"] == wanted).then_some(())).await;
+        };
+        connectivity("online").await;
+        cloud.down().await;
+        let refused = gateway.chat("big", "hello").await.expect(503);
+        assert!(refused.header("retry-after").is_some());
+        connectivity("offline").await;
+        let metrics = gateway.metrics().await;
+        assert!(metrics.contains("edgehold_connectivity{state=\"offline\"} 1"), "{metrics}");
+        // A stale belief refuses no work: a request still tries when nothing else is left.
+        cloud.up();
+        assert_eq!(gateway.chat("big", "hello").await.expect(200).content(), "here");
+        connectivity("online").await;
+        cloud.down().await;
+        gateway.chat("big", "hello").await.expect(503);
+        cloud.up();
+        connectivity("online").await;
+        assert!(cloud.count("/v1/models") > 0, "probed with what costs nothing");
+        assert_eq!(cloud.chats(), 1);
+    });
+}
+
+#[test]
+fn probes_wake_no_model() {
+    run(async {
+        let (mut local, cloud) = (Ollama::saying("never"), OpenAi::saying("never"));
+        local.down().await;
+        let gateway = Gateway::with(&(local.local("local") + &cloud.cloud("cloud"))).await;
+        until("it was seen to be down", async || (gateway.provider("local").await["reach"] == "down").then_some(())).await;
+        local.up();
+        until("and up", async || (gateway.provider("local").await["reach"] == "up").then_some(())).await;
+        for seen in local.seen("").into_iter().chain(cloud.seen("")) {
+            assert_eq!(seen.method, "GET", "{}", seen.path);
+            let free = ["/api/version", "/api/tags", "/api/ps", "/v1/models"];
+            assert!(free.contains(&seen.path.as_str()), "{}", seen.path);
+        }
+        assert!(local.count("") > 0);
+    });
+}

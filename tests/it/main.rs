@@ -1,0 +1,41 @@
+//! The black-box suite: the real binary on real sockets, between a raw client and scripted
+//! providers that misbehave as real ones do.
+//!
+//! `EDGEHOLD_BIN` names another binary than the one just built, `EDGEHOLD_RUNNER` an emulator to
+//! run it under (`qemu-aarch64-static`). Nothing here waits by the clock: what is waited for is a
+//! condition, and every test has a bound.
+
+#![expect(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise, and its helpers are shared within this crate"
+)]
+
+mod ask;
+mod bombs;
+mod chat;
+mod cli;
+mod context;
+mod embeddings;
+mod fallback;
+mod gate;
+mod health;
+mod keys;
+mod lifecycle;
+mod limits;
+mod locality;
+mod models;
+mod portal;
+mod protocol;
+mod proxy;
+mod slot;
+mod smuggling;
+mod streams;
+mod support;
+mod waits;
