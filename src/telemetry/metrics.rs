@@ -11,15 +11,36 @@ use std::time::Duration;
 use crate::chat::Usage;
 
 /// Seconds, as OTel recommends for `gen_ai.client.operation.duration`.
-const SECONDS: [f64; 14] =
+const SECONDS: [f64; BOUNDS] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+
+/// Tokens, as OTel recommends for `gen_ai.client.token.usage`.
+const TOKENS: [f64; BOUNDS] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+
+/// Both have as many bounds.
+const BOUNDS: usize = 14;
 
 /// Most series of one family. A configuration has far fewer targets; a client that asks for
 /// `provider/anything` must not make more.
 const MOST_SERIES: usize = 256;
 
 /// All counters and histograms.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     connections: Arc<AtomicU64>,
     streams: Arc<AtomicU64>,
@@ -28,7 +49,7 @@ pub struct Metrics {
     fallbacks: Counters<2>,
     retries: Counters<1>,
     sheds: Counters<1>,
-    tokens: Counters<2>,
+    tokens: Histograms<2>,
     durations: Histograms<2>,
     first_tokens: Histograms<1>,
 }
@@ -60,6 +81,28 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus' samples are 64-bit floats")]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            connections: Arc::default(),
+            streams: Arc::default(),
+            requests: Counters::default(),
+            attempts: Counters::default(),
+            fallbacks: Counters::default(),
+            retries: Counters::default(),
+            sheds: Counters::default(),
+            tokens: Histograms::new(&TOKENS),
+            durations: Histograms::new(&SECONDS),
+            first_tokens: Histograms::new(&SECONDS),
+        }
     }
 }
 
@@ -111,18 +154,18 @@ impl Metrics {
 
     /// An operation was answered whole, after so long.
     pub fn operation(&self, operation: &'static str, target: &str, took: Duration) {
-        self.durations.observe([operation, target], took);
+        self.durations.observe([operation, target], took.as_secs_f64());
     }
 
     /// An answer's first token came, after so long.
     pub fn first_token(&self, target: &str, took: Duration) {
-        self.first_tokens.observe([target], took);
+        self.first_tokens.observe([target], took.as_secs_f64());
     }
 
     /// Tokens of an answer, as its provider counted them.
     pub fn tokens(&self, target: &str, usage: &Usage) {
-        self.tokens.add([target, "input"], usage.input_tokens);
-        self.tokens.add([target, "output"], usage.output_tokens);
+        self.tokens.observe([target, "input"], as_float(usage.input_tokens));
+        self.tokens.observe([target, "output"], as_float(usage.output_tokens));
     }
 
     /// Everything, with these gauges, as text.
@@ -130,7 +173,7 @@ impl Metrics {
         let mut out = Text(String::new());
         out.gauge("edgehold_connections", "Connections open.", self.connections());
         out.gauge("edgehold_streams", "Streams open.", self.streams());
-        let families: [(&str, &str, [&str; 2], &Counters<2>); 4] = [
+        let families: [(&str, &str, [&str; 2], &Counters<2>); 3] = [
             ("edgehold_requests_total", "Requests answered.", ["route", "status"], &self.requests),
             ("edgehold_attempts_total", "Attempts ended.", ["target", "outcome"], &self.attempts),
             (
@@ -138,12 +181,6 @@ impl Metrics {
                 "Requests that went on to their next target.",
                 ["from", "to"],
                 &self.fallbacks,
-            ),
-            (
-                "gen_ai_client_token_usage_total",
-                "Tokens, as providers counted them.",
-                ["target", "gen_ai_token_type"],
-                &self.tokens,
             ),
         ];
         for (name, help, labels, family) in families {
@@ -166,6 +203,12 @@ impl Metrics {
             "From an attempt's begin to the end of its answer.",
             ["gen_ai_operation_name", "target"],
             &self.durations,
+        );
+        out.histograms(
+            "gen_ai_client_token_usage",
+            "Tokens of an answer, as its provider counted them.",
+            ["target", "gen_ai_token_type"],
+            &self.tokens,
         );
         out.histograms(
             "gen_ai_server_time_to_first_token_seconds",
@@ -232,28 +275,26 @@ fn find<'a, T, const N: usize>(
     found.map(|(_, value)| value)
 }
 
+/// Histograms of one family, by label values.
 #[derive(Debug)]
-struct Histograms<const N: usize>(Mutex<BTreeMap<[String; N], Histogram>>);
-
-impl<const N: usize> Default for Histograms<N> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
+struct Histograms<const N: usize> {
+    bounds: &'static [f64; BOUNDS],
+    series: Mutex<BTreeMap<[String; N], Histogram>>,
 }
 
 #[derive(Debug, Default)]
 struct Histogram {
     /// For each bound how many were within it and above the one before.
-    within: [u64; SECONDS.len()],
+    within: [u64; BOUNDS],
     count: u64,
     sum: f64,
 }
 
 impl Histogram {
-    fn observe(&mut self, seconds: f64) {
+    fn observe(&mut self, bounds: &[f64; BOUNDS], value: f64) {
         self.count += 1;
-        self.sum += seconds;
-        let bound = SECONDS.iter().position(|bound| seconds <= *bound);
+        self.sum += value;
+        let bound = bounds.iter().position(|bound| value <= *bound);
         if let Some(within) = bound.and_then(|bound| self.within.get_mut(bound)) {
             *within += 1;
         }
@@ -261,13 +302,17 @@ impl Histogram {
 }
 
 impl<const N: usize> Histograms<N> {
-    fn observe(&self, labels: [&str; N], took: Duration) {
-        let mut series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    fn new(bounds: &'static [f64; BOUNDS]) -> Self {
+        Self { bounds, series: Mutex::default() }
+    }
+
+    fn observe(&self, labels: [&str; N], value: f64) {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(histogram) = find(&mut series, &labels) {
-            histogram.observe(took.as_secs_f64());
+            histogram.observe(self.bounds, value);
         } else if series.len() < MOST_SERIES {
             let known = series.entry(labels.map(str::to_owned)).or_default();
-            known.observe(took.as_secs_f64());
+            known.observe(self.bounds, value);
         }
     }
 }
@@ -313,13 +358,13 @@ impl Text {
         names: [&str; N],
         family: &Histograms<N>,
     ) {
-        let series = family.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = family.series.lock().unwrap_or_else(PoisonError::into_inner);
         self.head(name, help, "histogram");
         for (values, histogram) in series.iter() {
             let labels = pairs(&names, values);
             let bucket = format!("{name}_bucket");
             let mut below = 0;
-            for (bound, within) in SECONDS.iter().zip(&histogram.within) {
+            for (bound, within) in family.bounds.iter().zip(&histogram.within) {
                 below += within;
                 self.line(&bucket, &format!("{labels},le=\"{bound}\""), below);
             }

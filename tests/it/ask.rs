@@ -8,7 +8,8 @@ const TEXT: [(&str, &str); 1] = [("Content-Type", "text/plain; charset=utf-8")];
 fn a_question_gets_lines_of_text() {
     run(async {
         let fake = Ollama::saying("It is warm.");
-        let gateway = Gateway::with(&(fake.local("local") + &alias("default", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(fake.local("local") + &alias("default", &["local/tiny"]))).await;
         let answer = gateway.ask("POST", "/v1/ask", &TEXT, "Wärm?".as_bytes()).await.expect(200);
         assert_eq!(answer.text(), "It is warm.\n");
         assert!(answer.header("content-type").is_some_and(|it| it.starts_with("text/plain")));
@@ -23,7 +24,8 @@ fn a_question_gets_lines_of_text() {
 fn the_query_says_model_system_and_length() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
-        let tables = small.local("local") + &big.cloud("cloud") + &alias("default", &["cloud/gpt-test"]);
+        let tables =
+            small.local("local") + &big.cloud("cloud") + &alias("default", &["cloud/gpt-test"]);
         let gateway = Gateway::with(&tables).await;
         let path = "/v1/ask?model=local%2Ftiny&system=be+brief%21&max_tokens=7";
         assert_eq!(gateway.ask("POST", path, &TEXT, b"hello").await.expect(200).text(), "small\n");
@@ -61,7 +63,10 @@ fn errors_are_one_line_of_text() {
         for (path, body, status) in table {
             let answer = gateway.ask("POST", path, &TEXT, body).await.expect(status);
             let text = answer.text();
-            assert!(text.ends_with('\n') && text.lines().count() == 1 && text.len() > 2, "{path}: {text:?}");
+            assert!(
+                text.ends_with('\n') && text.lines().count() == 1 && text.len() > 2,
+                "{path}: {text:?}"
+            );
             assert!(!text.starts_with('{'), "{path}: {text}");
         }
         let form = [("Content-Type", "application/x-www-form-urlencoded")];

@@ -2,7 +2,8 @@
 
 use crate::support::http::request;
 use crate::support::{
-    Act, Conn, Gateway, NO_RETRY, OpenAi, Setup, alias, bound, emulated, openai, reply, run, run_long,
+    Act, Conn, Gateway, NO_RETRY, OpenAi, Setup, alias, bound, emulated, openai, reply, run,
+    run_long,
 };
 
 async fn with_server(lines: &str) -> (OpenAi, Gateway) {
@@ -40,8 +41,19 @@ fn a_head_may_have_16_kib() {
     run(async {
         let (_fake, gateway) = with_server("").await;
         let before = gateway.memory_kib("VmHWM");
-        for (bytes, status) in [(1000, 200), (16_383, 200), (16_384, 200), (16_385, 431), (17_000, 431), (200_000, 431)] {
-            assert_eq!(status_of(&gateway, &head_of(&gateway, bytes)).await, status, "{bytes} bytes");
+        for (bytes, status) in [
+            (1000, 200),
+            (16_383, 200),
+            (16_384, 200),
+            (16_385, 431),
+            (17_000, 431),
+            (200_000, 431),
+        ] {
+            assert_eq!(
+                status_of(&gateway, &head_of(&gateway, bytes)).await,
+                status,
+                "{bytes} bytes"
+            );
         }
         let grown = gateway.memory_kib("VmHWM") - before;
         assert!(emulated() || grown < 1024, "{grown} KiB");
@@ -91,7 +103,11 @@ fn a_body_may_have_max_body() {
             assert_eq!(status_of(&gateway, &chunked).await, status, "{bytes} bytes in chunks");
         }
         // Refused by its announcement: not a byte of it has to be sent.
-        let head = format!("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n", openai::CHAT, gateway.host());
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n",
+            openai::CHAT,
+            gateway.host()
+        );
         let mut conn = gateway.conn().await;
         conn.send(head.as_bytes()).await.unwrap();
         let refused = conn.answer(false).await.unwrap().expect(413);
@@ -116,7 +132,9 @@ fn json_may_be_32_deep() {
         for (depth, status) in [(31, 200), (32, 200), (33, 400), (5000, 400)] {
             // The object itself is the first level.
             let deep = "[".repeat(depth - 1) + &"]".repeat(depth - 1);
-            let body = format!("{{\"model\":\"big\",\"messages\":[{{\"role\":\"user\",\"content\":\"[[[\"}}],\"x\":{deep}}}");
+            let body = format!(
+                "{{\"model\":\"big\",\"messages\":[{{\"role\":\"user\",\"content\":\"[[[\"}}],\"x\":{deep}}}"
+            );
             let json = [("Content-Type", "application/json")];
             let bytes = request("POST", openai::CHAT, &gateway.host(), &json, body.as_bytes());
             assert_eq!(status_of(&gateway, &bytes).await, status, "{depth} levels");
@@ -162,7 +180,8 @@ fn a_byte_now_and_then_does_not_keep_a_head_open() {
         let (_fake, gateway) = with_server(HASTY).await;
         let mut conn = gateway.conn().await;
         let mut ticks = tokio::time::interval(std::time::Duration::from_millis(40));
-        let head = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nX: {}", gateway.host(), "y".repeat(5000));
+        let head =
+            format!("GET /healthz HTTP/1.1\r\nHost: {}\r\nX: {}", gateway.host(), "y".repeat(5000));
         let mut sent = 0;
         let dripping = async {
             for byte in head.as_bytes() {
@@ -201,10 +220,10 @@ fn a_client_that_takes_nothing_is_let_go() {
     run_long(async {
         let (fake, gateway) = with_server(HASTY).await;
         let piece = reply::chunk(openai::delta(&"stall ".repeat(200)).as_bytes());
-        fake.on(openai::CHAT, vec![
-            Act::Send(reply::chunked(openai::EVENTS)),
-            Act::Repeat(piece, u64::MAX),
-        ]);
+        fake.on(
+            openai::CHAT,
+            vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Repeat(piece, u64::MAX)],
+        );
         let mut conn = Conn::narrow(gateway.port, 4096).await;
         conn.send(&gateway.chat_bytes("big", "hello", true)).await.unwrap();
         fake.until_gone(1).await;

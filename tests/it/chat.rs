@@ -55,7 +55,10 @@ fn a_stream_of_the_same_dialect_goes_through_word_for_word() {
         assert_eq!(answer.header("x-accel-buffering"), Some("no"));
         assert_eq!(answer.header("content-length"), None);
         let data = |frames: &[String]| -> Vec<String> {
-            frames.iter().filter_map(|it| Some(it.strip_prefix("data: ")?.trim_end().to_owned())).collect()
+            frames
+                .iter()
+                .filter_map(|it| Some(it.strip_prefix("data: ")?.trim_end().to_owned()))
+                .collect()
         };
         assert_eq!(answer.events(), data(&frames));
         answer.stream().assert_whole();
@@ -74,14 +77,21 @@ fn an_ollama_is_asked_in_its_own_words() {
                 {"role": "user", "content": [{"type": "text", "text": "capital?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}}]}
             ]
         });
-        let headers = [("Origin", &*format!("http://{}", gateway.host())), ("Cookie", "a=b"), ("Authorization", "Bearer of-the-client")];
+        let headers = [
+            ("Origin", &*format!("http://{}", gateway.host())),
+            ("Cookie", "a=b"),
+            ("Authorization", "Bearer of-the-client"),
+        ];
         let answer = gateway.post_with(openai::CHAT, &headers, &body).await.expect(200);
         let json = answer.json();
         assert_eq!(answer.content(), "Paris it is");
         assert_eq!(json["model"], "small");
         assert_eq!(json["object"], "chat.completion");
         assert_eq!(json["choices"][0]["finish_reason"], "stop");
-        assert_eq!(json["usage"], json!({"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}));
+        assert_eq!(
+            json["usage"],
+            json!({"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15})
+        );
         assert_eq!(answer.header("x-edgehold-locality"), Some("local"));
         let seen = &fake.chats()[0];
         let asked = seen.json();
@@ -93,7 +103,13 @@ fn an_ollama_is_asked_in_its_own_words() {
         assert_eq!(asked["messages"][1]["content"], "capital?");
         assert_eq!(asked["messages"][1]["images"], json!(["aGVsbG8="]));
         let options = &asked["options"];
-        for (name, value) in [("temperature", json!(0.25)), ("top_p", json!(0.5)), ("seed", json!(7)), ("num_predict", json!(40)), ("stop", json!(["END"]))] {
+        for (name, value) in [
+            ("temperature", json!(0.25)),
+            ("top_p", json!(0.5)),
+            ("seed", json!(7)),
+            ("num_predict", json!(40)),
+            ("stop", json!(["END"])),
+        ] {
             assert_eq!(options[name], value, "{name}: {asked}");
         }
         assert!(options["num_ctx"].as_u64().is_some_and(|it| it > 0), "{asked}");
@@ -171,8 +187,10 @@ fn tool_request(stream: bool) -> Value {
 }
 
 fn tool_answer() -> Vec<Act> {
-    let call = ollama::line(&json!({"model": "tiny", "message": {"role": "assistant", "content": "",
-        "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Oslo", "days": 2}}}]}, "done": false}));
+    let call = ollama::line(
+        &json!({"model": "tiny", "message": {"role": "assistant", "content": "",
+        "tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Oslo", "days": 2}}}]}, "done": false}),
+    );
     vec![Act::Send(reply::pieces(ollama::LINES, &[call, ollama::end(12)]))]
 }
 
@@ -189,14 +207,18 @@ fn tools_are_translated_both_ways() {
         assert_eq!(call["type"], "function");
         assert!(call["id"].as_str().is_some_and(|id| !id.is_empty()), "Ollama gives no id: {call}");
         assert_eq!(call["function"]["name"], "weather");
-        let arguments: Value = serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
+        let arguments: Value =
+            serde_json::from_str(call["function"]["arguments"].as_str().unwrap()).unwrap();
         assert_eq!(arguments, json!({"city": "Oslo", "days": 2}));
         let asked = fake.chats()[0].json();
         assert_eq!(asked["tools"], tool_request(false)["tools"]);
         let called = &asked["messages"][1]["tool_calls"][0]["function"];
         assert_eq!(called["arguments"], json!({"city": "Rome"}), "an object, no string: {asked}");
         let told = &asked["messages"][2];
-        assert_eq!((&told["role"], &told["content"], &told["tool_name"]), (&json!("tool"), &json!("sunny"), &json!("weather")));
+        assert_eq!(
+            (&told["role"], &told["content"], &told["tool_name"]),
+            (&json!("tool"), &json!("sunny"), &json!("weather"))
+        );
     });
 }
 
@@ -209,12 +231,20 @@ fn tool_calls_are_streamed_in_openais_form() {
         let stream = gateway.post(openai::CHAT, &tool_request(true)).await.expect(200).stream();
         stream.assert_whole();
         assert_eq!(stream.finish.as_deref(), Some("tool_calls"));
-        let calls = stream.chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["tool_calls"][0]);
+        let calls =
+            stream.chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]["tool_calls"][0]);
         let pieces: Vec<&Value> = calls.filter(|call| !call.is_null()).collect();
         assert!(pieces[0]["id"].as_str().is_some_and(|id| !id.is_empty()), "{pieces:?}");
-        assert_eq!((&pieces[0]["index"], &pieces[0]["function"]["name"]), (&json!(0), &json!("weather")));
-        let text: String = pieces.iter().filter_map(|it| it["function"]["arguments"].as_str()).collect();
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), json!({"city": "Oslo", "days": 2}));
+        assert_eq!(
+            (&pieces[0]["index"], &pieces[0]["function"]["name"]),
+            (&json!(0), &json!("weather"))
+        );
+        let text: String =
+            pieces.iter().filter_map(|it| it["function"]["arguments"].as_str()).collect();
+        assert_eq!(
+            serde_json::from_str::<Value>(&text).unwrap(),
+            json!({"city": "Oslo", "days": 2})
+        );
     });
 }
 
@@ -225,7 +255,10 @@ fn a_json_schema_reaches_the_model() {
         let gateway = local(&fake).await;
         let schema = json!({"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "integer"}}, "required": ["b"]});
         let table = [
-            (json!({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": schema}}), schema.clone()),
+            (
+                json!({"type": "json_schema", "json_schema": {"name": "x", "strict": true, "schema": schema}}),
+                schema.clone(),
+            ),
             (json!({"type": "json_object"}), json!("json")),
         ];
         for (index, (format, wanted)) in table.into_iter().enumerate() {
@@ -241,16 +274,23 @@ fn a_json_schema_reaches_the_model() {
 fn what_an_ollama_cannot_do_goes_to_who_can() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
-        let tables = small.local("local") + &big.cloud("cloud") + NO_RETRY
+        let tables = small.local("local")
+            + &big.cloud("cloud")
+            + NO_RETRY
             + &alias("both", &["local/tiny", "cloud/gpt-test"])
             + &alias("small", &["local/tiny"]);
         let gateway = Gateway::with(&tables).await;
-        let exotic = [("n", json!(2)), ("logprobs", json!(true)), ("tool_choice", json!("required"))];
+        let exotic =
+            [("n", json!(2)), ("logprobs", json!(true)), ("tool_choice", json!("required"))];
         for (field, value) in exotic {
             let mut body = openai::request("both", "hello", false);
             body[field] = value;
             body["tools"] = tool_request(false)["tools"].clone();
-            assert_eq!(gateway.post(openai::CHAT, &body).await.expect(200).content(), "big", "{field}");
+            assert_eq!(
+                gateway.post(openai::CHAT, &body).await.expect(200).content(),
+                "big",
+                "{field}"
+            );
             body["model"] = json!("small");
             let refused = gateway.post(openai::CHAT, &body).await.expect(400);
             let (_, message) = refused.error();
@@ -270,9 +310,18 @@ fn requests_at_fault_are_named_and_reach_nobody() {
             (json!({"model": "small", "messages": []}), "messages"),
             (json!({"messages": [{"role": "user", "content": "x"}]}), "model"),
             (json!({"model": 3, "messages": [{"role": "user", "content": "x"}]}), "model"),
-            (json!({"model": "small", "messages": [{"role": "user", "content": 5}]}), "messages[0].content"),
-            (json!({"model": "small", "messages": [{"role": "wizard", "content": "x"}]}), "messages[0].role"),
-            (json!({"model": "small", "messages": [{"role": "user", "content": "x"}], "temperature": "hot"}), "temperature"),
+            (
+                json!({"model": "small", "messages": [{"role": "user", "content": 5}]}),
+                "messages[0].content",
+            ),
+            (
+                json!({"model": "small", "messages": [{"role": "wizard", "content": "x"}]}),
+                "messages[0].role",
+            ),
+            (
+                json!({"model": "small", "messages": [{"role": "user", "content": "x"}], "temperature": "hot"}),
+                "temperature",
+            ),
             (json!([1, 2]), ""),
         ];
         for (body, field) in table {
@@ -281,7 +330,12 @@ fn requests_at_fault_are_named_and_reach_nobody() {
             let param = refused.json()["error"]["param"].as_str().unwrap_or_default().to_owned();
             assert!(message.contains(field) || param == field, "{body}: {message} ({param})");
         }
-        for body in ["", "{", "{\"model\":\"small\",\"model\":\"big\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", "nonsense"] {
+        for body in [
+            "",
+            "{",
+            "{\"model\":\"small\",\"model\":\"big\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+            "nonsense",
+        ] {
             let headers = [("Content-Type", "application/json")];
             gateway.ask("POST", openai::CHAT, &headers, body.as_bytes()).await.expect(400).error();
         }

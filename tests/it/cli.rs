@@ -153,7 +153,9 @@ fn without_a_file_the_built_in_configuration_counts() {
 
 async fn world() -> (Ollama, OpenAi, Gateway) {
     let (local, cloud) = (Ollama::saying("small"), OpenAi::saying("big"));
-    let tables = local.local("local") + &cloud.cloud("cloud") + NO_RETRY
+    let tables = local.local("local")
+        + &cloud.cloud("cloud")
+        + NO_RETRY
         + &alias("both", &["local/tiny", "cloud/gpt-test"]);
     let gateway = Gateway::with(&tables).await;
     (local, cloud, gateway)
@@ -181,7 +183,10 @@ fn explain_says_who_would_answer() {
         let (_local, _cloud, gateway) = world().await;
         let shown = with_config(&["explain", "both"], &gateway.config).await.expect(0).out;
         assert!(shown.contains("local/tiny") && shown.contains("cloud/gpt-test"), "{shown}");
-        let bound = with_config(&["explain", "both", "--locality", "local"], &gateway.config).await.expect(0).out;
+        let bound = with_config(&["explain", "both", "--locality", "local"], &gateway.config)
+            .await
+            .expect(0)
+            .out;
         assert!(bound.contains("skipped"), "{bound}");
         let unknown = with_config(&["explain", "nobody"], &gateway.config).await;
         assert_ne!(unknown.code, Some(0));

@@ -3,9 +3,7 @@
 use serde_json::Value;
 
 use crate::support::fake::Seen;
-use crate::support::{
-    Gateway, NO_RETRY, Ollama, Pair, SECOND, alias, ollama, openai, run,
-};
+use crate::support::{Gateway, NO_RETRY, Ollama, Pair, SECOND, alias, ollama, openai, run};
 
 fn window(seen: &Seen) -> u64 {
     seen.json()["options"]["num_ctx"].as_u64().expect("num_ctx is always sent")
@@ -61,7 +59,10 @@ fn what_does_not_fit_is_refused_with_both_numbers() {
             .filter_map(|word| word.parse().ok())
             .collect();
         assert!(numbers.contains(&8192), "the window: {message}");
-        assert!(numbers.iter().any(|number| (15_000..60_000).contains(number)), "the need: {message}");
+        assert!(
+            numbers.iter().any(|number| (15_000..60_000).contains(number)),
+            "the need: {message}"
+        );
         assert_eq!(fake.chats().len(), 0);
     });
 }

@@ -8,7 +8,8 @@ use crate::support::{Act, Gateway, NO_RETRY, Ollama, OpenAi, alias, ollama, open
 fn an_ollamas_vectors_come_in_openais_form() {
     run(async {
         let fake = Ollama::saying("");
-        let gateway = Gateway::with(&(fake.local("local") + &alias("vectors", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(fake.local("local") + &alias("vectors", &["local/tiny"]))).await;
         let body = json!({"model": "vectors", "input": ["one", "two"]});
         let answer = gateway.post(openai::EMBEDDINGS, &body).await.expect(200);
         let json = answer.json();
@@ -31,7 +32,8 @@ fn an_ollamas_vectors_come_in_openais_form() {
 fn base64_is_what_the_official_client_asks_for() {
     run(async {
         let fake = Ollama::saying("");
-        let gateway = Gateway::with(&(fake.local("local") + &alias("vectors", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(fake.local("local") + &alias("vectors", &["local/tiny"]))).await;
         let body = json!({"model": "vectors", "input": "one", "encoding_format": "base64"});
         let json = gateway.post(openai::EMBEDDINGS, &body).await.expect(200).json();
         // 0.25, -0.5 and 1.0 as little-endian f32.
@@ -46,7 +48,8 @@ fn the_same_dialect_goes_through_and_a_page_does_not() {
         first.on(openai::EMBEDDINGS, reply::page());
         let said = json!({"object": "list", "extra": 1, "data": [{"object": "embedding", "index": 0, "embedding": [1]}], "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1}});
         second.on(openai::EMBEDDINGS, reply::json(200, &said));
-        let tables = first.cloud("a") + &second.cloud("b") + &alias("vectors", &["a/e", "b/e"]) + NO_RETRY;
+        let tables =
+            first.cloud("a") + &second.cloud("b") + &alias("vectors", &["a/e", "b/e"]) + NO_RETRY;
         let gateway = Gateway::with(&tables).await;
         let body = json!({"model": "vectors", "input": [[1, 2, 3]], "user": "me"});
         let answer = gateway.post(openai::EMBEDDINGS, &body).await.expect(200);
@@ -61,7 +64,8 @@ fn the_same_dialect_goes_through_and_a_page_does_not() {
 fn faults_fall_back_and_the_last_one_is_told() {
     run(async {
         let (first, second) = (OpenAi::new(), OpenAi::new());
-        let tables = first.cloud("a") + &second.cloud("b") + &alias("vectors", &["a/e", "b/e"]) + NO_RETRY;
+        let tables =
+            first.cloud("a") + &second.cloud("b") + &alias("vectors", &["a/e", "b/e"]) + NO_RETRY;
         let gateway = Gateway::with(&tables).await;
         let broken = json!({"error": {"message": "broken", "type": "server_error", "param": null, "code": null}});
         first.on(openai::EMBEDDINGS, vec![Act::Reset]);

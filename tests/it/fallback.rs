@@ -17,8 +17,10 @@ fn event(error: &Value) -> Vec<Act> {
 /// Faults of an OpenAI provider, each in the form that a stream and a whole answer have.
 fn openai_faults() -> Vec<(&'static str, Vec<Act>)> {
     let overloaded = openai::error("overloaded", "server_error", Some("overloaded"));
-    let empty = openai::frame(&json!({"id": "", "object": "chat.completion.chunk", "created": 0, "model": "",
-        "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": null}]}));
+    let empty = openai::frame(
+        &json!({"id": "", "object": "chat.completion.chunk", "created": 0, "model": "",
+        "choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": null}]}),
+    );
     let half = reply::whole(200, &[("Content-Type", "application/json")], b"{\"choices\":[]}");
     vec![
         ("closes at once", vec![Act::Close]),
@@ -26,14 +28,23 @@ fn openai_faults() -> Vec<(&'static str, Vec<Act>)> {
         ("hangs before its head", vec![Act::Stall]),
         ("hangs after its head", vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Stall]),
         ("speaks no HTTP", vec![Act::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Act::Close]),
-        ("breaks off its head", vec![Act::Send(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), Act::Reset]),
+        (
+            "breaks off its head",
+            vec![Act::Send(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), Act::Reset],
+        ),
         ("breaks off its body", vec![Act::Send(half[..half.len() - 3].to_vec()), Act::Close]),
-        ("is empty", vec![Act::Send(reply::whole(200, &[("Content-Type", "application/json")], b""))]),
+        (
+            "is empty",
+            vec![Act::Send(reply::whole(200, &[("Content-Type", "application/json")], b""))],
+        ),
         ("sends other JSON", reply::json(200, &json!({"hello": "portal"}))),
         ("sends an error with 200", reply::json(200, &overloaded)),
         ("sends a page", reply::page()),
         ("redirects", reply::redirect("http://127.0.0.1:9/v1/chat/completions")),
-        ("is compressed", reply::json_with(200, &[("Content-Encoding", "gzip")], &openai::answer("x"))),
+        (
+            "is compressed",
+            reply::json_with(200, &[("Content-Encoding", "gzip")], &openai::answer("x")),
+        ),
         ("reports an error as its first event", event(&overloaded)),
         ("dies behind /v1 of an Ollama", vec![Act::Send(reply::pieces(openai::EVENTS, &[empty]))]),
         ("ends before its first token", vec![Act::Send(reply::pieces(openai::EVENTS, &[]))]),
@@ -44,9 +55,21 @@ fn openai_faults() -> Vec<(&'static str, Vec<Act>)> {
         ("401 bad key", failing(401)),
         ("402 no credit", failing(402)),
         ("403 not allowed", failing(403)),
-        ("404 no such model", reply::json(404, &openai::error("no such model", "invalid_request_error", Some("model_not_found")))),
+        (
+            "404 no such model",
+            reply::json(
+                404,
+                &openai::error("no such model", "invalid_request_error", Some("model_not_found")),
+            ),
+        ),
         ("429", failing(429)),
-        ("429 no quota", reply::json(429, &openai::error("no quota", "insufficient_quota", Some("insufficient_quota")))),
+        (
+            "429 no quota",
+            reply::json(
+                429,
+                &openai::error("no quota", "insufficient_quota", Some("insufficient_quota")),
+            ),
+        ),
     ]
 }
 
@@ -70,17 +93,27 @@ fn every_fault_of_an_openai_provider_is_passed_over() {
 /// Faults of an Ollama that has loaded its model.
 fn ollama_faults() -> Vec<(&'static str, Vec<Act>)> {
     let dead = json!({"error": "an error was encountered while running the model: unexpected EOF"});
-    let busy = json!({"error": "server busy, please try again.  maximum pending requests exceeded"});
+    let busy =
+        json!({"error": "server busy, please try again.  maximum pending requests exceeded"});
     vec![
         ("hangs before its head", vec![Act::Stall]),
-        ("runner dies before its first token", vec![Act::Send(reply::pieces(ollama::LINES, &[ollama::runner_died()]))]),
+        (
+            "runner dies before its first token",
+            vec![Act::Send(reply::pieces(ollama::LINES, &[ollama::runner_died()]))],
+        ),
         ("runner dies, not streamed", reply::json(500, &dead)),
         ("ends without its last line", vec![Act::Send(reply::pieces(ollama::LINES, &[]))]),
         ("is busy", reply::json(503, &busy)),
-        ("has no such model", reply::json(404, &json!({"error": "model \"tiny\" not found, try pulling it first"}))),
+        (
+            "has no such model",
+            reply::json(404, &json!({"error": "model \"tiny\" not found, try pulling it first"})),
+        ),
         ("refuses the host", vec![Act::Send(reply::whole(403, &[], b""))]),
         ("sends a page", reply::page()),
-        ("sends other JSON", vec![Act::Send(reply::pieces(ollama::LINES, &["{\"hello\":1}\n".to_owned()]))]),
+        (
+            "sends other JSON",
+            vec![Act::Send(reply::pieces(ollama::LINES, &["{\"hello\":1}\n".to_owned()]))],
+        ),
         ("sends no JSON", vec![Act::Send(reply::pieces(ollama::LINES, &["hello\n".to_owned()]))]),
     ]
 }
@@ -118,7 +151,10 @@ fn an_ollama_that_breaks_off_a_whole_answer_is_passed_over() {
 fn a_model_that_does_not_load_is_passed_over() {
     run(async {
         let faults = [
-            reply::json(500, &json!({"error": "llama runner process has terminated: exit status 2"})),
+            reply::json(
+                500,
+                &json!({"error": "llama runner process has terminated: exit status 2"}),
+            ),
             vec![Act::Reset],
             vec![Act::Stall],
         ];
@@ -181,7 +217,8 @@ fn when_all_fail_the_client_is_told_who_and_why() {
             assert_eq!(code, "no_target_available");
             assert!(message.contains("first") && message.contains("second/gpt-test"), "{message}");
             assert_eq!(refused.header("x-should-retry"), Some("false"));
-            assert_eq!(refused.header("x-edgehold-attempts"), Some("2"));
+            // The probe at the start may have found the first one down, and spared the attempt.
+            assert!(matches!(refused.header("x-edgehold-attempts"), Some("1" | "2")));
             let wait = refused.header("retry-after").and_then(|it| it.parse::<u64>().ok());
             assert!(wait.is_some(), "whole seconds: {:?}", refused.head);
         }
@@ -200,7 +237,11 @@ fn a_single_target_gives_its_own_error() {
             (failing(529), 503, "no_target_available"),
             (failing(429), 429, "rate_limit_exceeded"),
             (failing(401), 502, "upstream_error"),
-            (reply::json(404, &openai::error("gone", "x", Some("model_not_found"))), 404, "model_not_found"),
+            (
+                reply::json(404, &openai::error("gone", "x", Some("model_not_found"))),
+                404,
+                "model_not_found",
+            ),
         ];
         for (acts, status, code) in table {
             let first = OpenAi::new();
@@ -211,7 +252,11 @@ fn a_single_target_gives_its_own_error() {
             let (told, message) = refused.error();
             assert_eq!(told, code, "{message}");
             assert!(message.contains("first"), "{message}");
-            assert_eq!(refused.header("retry-after").is_some(), matches!(status, 429 | 503), "{status}");
+            assert_eq!(
+                refused.header("retry-after").is_some(),
+                matches!(status, 429 | 503),
+                "{status}"
+            );
         }
     });
 }
@@ -250,6 +295,10 @@ fn the_clients_own_deadline_ends_the_request() {
         for time in ["0", "-1s", "soon", ""] {
             gateway.chat_with("one", "hello", &[("X-Edgehold-Timeout", time)]).await.expect(400);
         }
-        assert_eq!(gateway.target("first/tiny").await["state"], "ready", "the client was impatient");
+        assert_eq!(
+            gateway.target("first/tiny").await["state"],
+            "ready",
+            "the client was impatient"
+        );
     });
 }

@@ -1,9 +1,7 @@
 //! Who may ask: Host, Origin, tokens, content types; and where the gateway may listen.
 
 use crate::support::http::request;
-use crate::support::{
-    Gateway, NO_RETRY, OpenAi, Setup, alias, openai, run,
-};
+use crate::support::{Gateway, NO_RETRY, OpenAi, Setup, alias, openai, run};
 
 async fn with_server(lines: &str) -> (OpenAi, Gateway) {
     let fake = OpenAi::saying("fine");
@@ -48,7 +46,11 @@ fn host_must_be_a_name_of_the_gateway() {
             conn.send(&request("GET", "/v1/models", &host, &[], b"")).await.unwrap();
             let answer = conn.answer(false).await.unwrap();
             let refused = matches!(answer.status(), 400 | 421);
-            assert!(answer.status() == status || (status == 421 && refused), "{host}: {:?}", answer.head);
+            assert!(
+                answer.status() == status || (status == 421 && refused),
+                "{host}: {:?}",
+                answer.head
+            );
         }
         let empty = [("Host", "")];
         assert_eq!(gateway.ask("GET", "/status", &empty, b"").await.status(), 400);
@@ -68,7 +70,11 @@ fn an_absolute_address_must_agree_with_host() {
         ] {
             let answer = gateway.ask("GET", &path, &[], b"").await;
             let refused = matches!(answer.status(), 400 | 421);
-            assert!(answer.status() == status || (status == 400 && refused), "{path}: {:?}", answer.head);
+            assert!(
+                answer.status() == status || (status == 400 && refused),
+                "{path}: {:?}",
+                answer.head
+            );
         }
     });
 }
@@ -95,7 +101,11 @@ fn pages_of_another_origin_are_refused() {
         for (name, value, status) in table {
             let answer = gateway.chat_with("big", "hello", &[(name, value)]).await;
             assert_eq!(answer.status(), status, "{name}: {value}");
-            let cors = answer.head.headers.iter().find(|(name, _)| name.to_lowercase().starts_with("access-control"));
+            let cors = answer
+                .head
+                .headers
+                .iter()
+                .find(|(name, _)| name.to_lowercase().starts_with("access-control"));
             assert_eq!(cors, None, "no CORS");
             let page = gateway.ask("GET", "/status", &[(name, value)], b"").await;
             assert_eq!(page.status(), status, "GET, {name}: {value}");
@@ -108,7 +118,8 @@ fn pages_of_another_origin_are_refused() {
 fn a_preflight_opens_nothing() {
     run(async {
         let (_fake, gateway) = with_server("").await;
-        let headers = [("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST")];
+        let headers =
+            [("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST")];
         let answer = gateway.ask("OPTIONS", openai::CHAT, &headers, b"").await;
         assert!(answer.status() == 403 || answer.status() == 204);
         assert!(answer.header("access-control-allow-origin").is_none());
@@ -124,7 +135,8 @@ fn a_token_is_wanted_where_clients_are_configured() {
         let two = setup.folder().write("two", "token-number-two-is-long\n");
         let clients = format!(
             "[[clients]]\nname = \"one\"\ntoken = {{ file = \"{}\" }}\n[[clients]]\nname = \"two\"\ntoken = {{ file = \"{}\" }}\n",
-            one.display(), two.display()
+            one.display(),
+            two.display()
         );
         let gateway = setup.tables(&clients).start().await;
         let table = [
@@ -146,7 +158,14 @@ fn a_token_is_wanted_where_clients_are_configured() {
                 assert!(!answer.text().contains("token-number"));
             }
         }
-        for (path, status) in [("/healthz", 200), ("/status", 401), ("/metrics", 401), ("/v1/models", 401), ("/", 401), ("/nowhere", 401)] {
+        for (path, status) in [
+            ("/healthz", 200),
+            ("/status", 401),
+            ("/metrics", 401),
+            ("/v1/models", 401),
+            ("/", 401),
+            ("/nowhere", 401),
+        ] {
             assert_eq!(gateway.get(path).await.status(), status, "{path}");
         }
         assert_eq!(fake.chats(), 2);
@@ -182,10 +201,25 @@ fn only_json_is_taken_where_json_is_wanted() {
 fn what_changes_an_ollama_is_not_there() {
     run(async {
         let (fake, gateway) = with_server("").await;
-        for path in ["/api/create", "/api/pull", "/api/push", "/api/copy", "/api/delete", "/api/blobs/sha256:00", "/api/../api/pull", "//api/pull", "/v1/../api/pull"] {
+        for path in [
+            "/api/create",
+            "/api/pull",
+            "/api/push",
+            "/api/copy",
+            "/api/delete",
+            "/api/blobs/sha256:00",
+            "/api/../api/pull",
+            "//api/pull",
+            "/v1/../api/pull",
+        ] {
             for method in ["POST", "DELETE", "PUT", "GET"] {
-                let answer = gateway.ask(method, path, &[("Content-Type", "application/json")], b"{}").await;
-                assert!(matches!(answer.status(), 404 | 405 | 400), "{method} {path}: {:?}", answer.head);
+                let answer =
+                    gateway.ask(method, path, &[("Content-Type", "application/json")], b"{}").await;
+                assert!(
+                    matches!(answer.status(), 404 | 405 | 400),
+                    "{method} {path}: {:?}",
+                    answer.head
+                );
             }
         }
         assert_eq!(fake.count(""), fake.count("/v1/models"));
@@ -196,14 +230,16 @@ fn what_changes_an_ollama_is_not_there() {
 fn other_machines_are_let_in_only_with_tokens() {
     run(async {
         let fake = OpenAi::saying("fine");
-        for address in ["\"0.0.0.0:PORT\"", "\"[::]:PORT\"", "\"127.0.0.1:PORT\", \"0.0.0.0:PORT\""] {
+        for address in ["\"0.0.0.0:PORT\"", "\"[::]:PORT\"", "\"127.0.0.1:PORT\", \"0.0.0.0:PORT\""]
+        {
             let mut gateway = Setup::new(&fake.cloud("cloud")).listen(address).spawn();
             assert_eq!(gateway.exit_code().await, Some(78), "{address}");
             assert!(gateway.log().contains("clients"), "{}", gateway.log());
         }
         let setup = Setup::new(&fake.cloud("cloud")).listen("\"0.0.0.0:PORT\"");
         let token = setup.folder().write("token", "token-number-one-is-long\n");
-        let clients = format!("[[clients]]\nname = \"one\"\ntoken = {{ file = \"{}\" }}\n", token.display());
+        let clients =
+            format!("[[clients]]\nname = \"one\"\ntoken = {{ file = \"{}\" }}\n", token.display());
         let gateway = setup.tables(&clients).start().await;
         assert_eq!(gateway.get("/status").await.status(), 401);
     });

@@ -1,10 +1,9 @@
 //! The breaker and the connectivity state, as /status and /metrics show them.
 
-use crate::support::{
-    Act, Gateway, Ollama, OpenAi, Pair, alias, openai, reply, run, until,
-};
+use crate::support::{Act, Gateway, Ollama, OpenAi, Pair, alias, openai, reply, run, until};
 
-const BREAKER: &str = "[routing]\nretries = 0\nbreaker_failures = 3\nbreaker_cooldown = \"300ms\"\n";
+const BREAKER: &str =
+    "[routing]\nretries = 0\nbreaker_failures = 3\nbreaker_cooldown = \"300ms\"\n";
 
 fn broken() -> Vec<Act> {
     reply::json(500, &openai::error("broken", "server_error", None))
@@ -101,9 +100,16 @@ fn a_local_model_that_comes_back_is_preferred_again() {
         let reach = pair.provider("first").await;
         assert_eq!(reach["reach"], "down", "{reach}");
         assert!(reach["why"].as_str().is_some_and(|why| why.contains("refused")), "{reach}");
-        assert_ne!(pair.target("first/tiny").await["state"], "open", "a link fault is no breaker's business");
+        assert_ne!(
+            pair.target("first/tiny").await["state"],
+            "open",
+            "a link fault is no breaker's business"
+        );
         first.up();
-        until("the probe finds it", async || (pair.provider("first").await["reach"] == "up").then_some(())).await;
+        until("the probe finds it", async || {
+            (pair.provider("first").await["reach"] == "up").then_some(())
+        })
+        .await;
         let answer = pair.ask_both(false).await.expect(200);
         assert_eq!(answer.content(), "at home");
     });
@@ -113,9 +119,17 @@ fn a_local_model_that_comes_back_is_preferred_again() {
 fn connectivity_is_told_by_attempts_and_probes() {
     run(async {
         let mut cloud = OpenAi::saying("here");
-        let gateway = Gateway::with(&(cloud.cloud("cloud") + &alias("big", &["cloud/gpt-test"]) + "[routing]\nretries = 0\n")).await;
+        let gateway = Gateway::with(
+            &(cloud.cloud("cloud")
+                + &alias("big", &["cloud/gpt-test"])
+                + "[routing]\nretries = 0\n"),
+        )
+        .await;
         let connectivity = async |wanted: &str| {
-            until(wanted, async || (gateway.status().await["connectivity"] == wanted).then_some(())).await;
+            until(wanted, async || {
+                (gateway.status().await["connectivity"] == wanted).then_some(())
+            })
+            .await;
         };
         connectivity("online").await;
         cloud.down().await;
@@ -143,9 +157,13 @@ fn probes_wake_no_model() {
         let (mut local, cloud) = (Ollama::saying("never"), OpenAi::saying("never"));
         local.down().await;
         let gateway = Gateway::with(&(local.local("local") + &cloud.cloud("cloud"))).await;
-        until("it was seen to be down", async || (gateway.provider("local").await["reach"] == "down").then_some(())).await;
+        until("it was seen to be down", async || {
+            (gateway.provider("local").await["reach"] == "down").then_some(())
+        })
+        .await;
         local.up();
-        until("and up", async || (gateway.provider("local").await["reach"] == "up").then_some(())).await;
+        until("and up", async || (gateway.provider("local").await["reach"] == "up").then_some(()))
+            .await;
         for seen in local.seen("").into_iter().chain(cloud.seen("")) {
             assert_eq!(seen.method, "GET", "{}", seen.path);
             let free = ["/api/version", "/api/tags", "/api/ps", "/v1/models"];

@@ -29,12 +29,17 @@ fn found(canaries: &[&str], places: &[(&str, String)]) -> Vec<String> {
 
 #[test]
 fn the_scanner_finds_a_planted_canary() {
-    let places = [("log", format!("Authorization: Bearer {KEY}\n")), ("page", "nothing".to_owned())];
+    let places =
+        [("log", format!("Authorization: Bearer {KEY}\n")), ("page", "nothing".to_owned())];
     assert_eq!(found(&SECRETS, &places), [format!("{KEY} in log")]);
 }
 
 fn faults(elsewhere: &Fake) -> Vec<Vec<Act>> {
-    let leak = openai::error(&format!("Incorrect API key provided: {KEY}"), "invalid_request_error", Some("invalid_api_key"));
+    let leak = openai::error(
+        &format!("Incorrect API key provided: {KEY}"),
+        "invalid_request_error",
+        Some("invalid_api_key"),
+    );
     vec![
         openai::stream("fine"),
         reply::json(401, &leak),
@@ -67,9 +72,13 @@ fn a_canary_key_and_prompt_are_nowhere_after_every_fault() {
             key.display(),
             header.display()
         );
-        let tables = cloud.table("cloud", "cloud", &more) + &alias("big", &["cloud/gpt-test"])
+        let tables = cloud.table("cloud", "cloud", &more)
+            + &alias("big", &["cloud/gpt-test"])
             + "[routing]\nretries = 0\nbreaker_failures = 1000\n[deadlines]\nfirst_token = \"300ms\"\nidle = \"300ms\"\n[log]\nlevel = \"trace\"\n"
-            + &format!("[[clients]]\nname = \"me\"\ntoken = {{ file = \"{}\" }}\n", token.display());
+            + &format!(
+                "[[clients]]\nname = \"me\"\ntoken = {{ file = \"{}\" }}\n",
+                token.display()
+            );
         let gateway = setup.tables(&tables).start().await;
         let bearer = format!("Bearer {TOKEN}");
         let auth = [("Authorization", bearer.as_str())];
@@ -114,8 +123,10 @@ fn a_key_is_read_again_when_its_file_changes() {
         let cloud = OpenAi::saying("fine");
         let setup = Setup::new("");
         let key = setup.folder().write("provider.key", "sk-the-first-key\n");
-        let table = cloud.table("cloud", "cloud", &format!("api_key = {{ file = \"{}\" }}", key.display()));
-        let gateway = setup.tables(&(table + &alias("big", &["cloud/gpt-test"]) + NO_RETRY)).start().await;
+        let table =
+            cloud.table("cloud", "cloud", &format!("api_key = {{ file = \"{}\" }}", key.display()));
+        let gateway =
+            setup.tables(&(table + &alias("big", &["cloud/gpt-test"]) + NO_RETRY)).start().await;
         gateway.chat("big", "x").await.expect(200);
         // Another length, so that a file system with coarse times shows it too.
         fs::write(&key, "sk-the-second-key-is-longer\n").unwrap();
@@ -124,10 +135,15 @@ fn a_key_is_read_again_when_its_file_changes() {
         fs::write(&other, "sk-third\n").unwrap();
         fs::rename(&other, &key).unwrap();
         gateway.chat("big", "x").await.expect(200);
-        let shown: Vec<String> = cloud.seen(openai::CHAT).iter()
+        let shown: Vec<String> = cloud
+            .seen(openai::CHAT)
+            .iter()
             .map(|seen| seen.header("authorization").unwrap().to_owned())
             .collect();
-        assert_eq!(shown, ["Bearer sk-the-first-key", "Bearer sk-the-second-key-is-longer", "Bearer sk-third"]);
+        assert_eq!(
+            shown,
+            ["Bearer sk-the-first-key", "Bearer sk-the-second-key-is-longer", "Bearer sk-third"]
+        );
         fs::remove_file(&key).unwrap();
         let refused = gateway.chat("big", "x").await;
         assert!(refused.status() >= 500, "{}", refused.text());
@@ -144,11 +160,16 @@ fn keys_come_from_the_environment_and_from_credentials_too() {
         let tables = one.table("one", "cloud", "api_key = { env = \"MY_KEY\" }")
             + &two.table("two", "cloud", "api_key = { credential = \"openai\" }");
         let folder = setup.folder().0.display().to_string();
-        let gateway = setup.tables(&tables).env("MY_KEY", "sk-from-the-environment")
-            .env("CREDENTIALS_DIRECTORY", &folder).start().await;
+        let gateway = setup
+            .tables(&tables)
+            .env("MY_KEY", "sk-from-the-environment")
+            .env("CREDENTIALS_DIRECTORY", &folder)
+            .start()
+            .await;
         gateway.chat("one/x", "x").await.expect(200);
         gateway.chat("two/x", "x").await.expect(200);
-        let key = |fake: &OpenAi| fake.seen(openai::CHAT)[0].header("authorization").unwrap().to_owned();
+        let key =
+            |fake: &OpenAi| fake.seen(openai::CHAT)[0].header("authorization").unwrap().to_owned();
         assert_eq!(key(&one), "Bearer sk-from-the-environment");
         assert_eq!(key(&two), "Bearer sk-from-a-credential");
     });
@@ -159,8 +180,10 @@ fn a_key_goes_to_its_own_provider_only() {
     run(async {
         let (one, two) = (OpenAi::new(), OpenAi::saying("two"));
         one.on(openai::CHAT, reply::json(401, &openai::error("no", "x", None)));
-        let tables = one.table("one", "cloud", "api_key = { env = \"MY_KEY\" }") + &two.cloud("two")
-            + &alias("big", &["one/x", "two/x"]) + NO_RETRY;
+        let tables = one.table("one", "cloud", "api_key = { env = \"MY_KEY\" }")
+            + &two.cloud("two")
+            + &alias("big", &["one/x", "two/x"])
+            + NO_RETRY;
         let gateway: Gateway = Setup::new(&tables).env("MY_KEY", KEY).start().await;
         assert_eq!(gateway.chat("big", "x").await.expect(200).content(), "two");
         assert!(one.seen(openai::CHAT)[0].head.contains(KEY));

@@ -12,11 +12,14 @@ use crate::support::{
 fn held() -> OpenAi {
     let fake = OpenAi::new();
     let rest = openai::frames("and done").split_off(1).concat();
-    fake.on(openai::CHAT, vec![
-        openai::begun("begun "),
-        Act::Stall,
-        Act::Send([reply::chunk(rest.as_bytes()), b"0\r\n\r\n".to_vec()].concat()),
-    ]);
+    fake.on(
+        openai::CHAT,
+        vec![
+            openai::begun("begun "),
+            Act::Stall,
+            Act::Send([reply::chunk(rest.as_bytes()), b"0\r\n\r\n".to_vec()].concat()),
+        ],
+    );
     fake
 }
 
@@ -189,7 +192,8 @@ fn systemd_is_told_what_it_wants_to_know() {
         let setup = Setup::new(&tables(&fake));
         let path = setup.folder().0.join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let setup = setup.env("NOTIFY_SOCKET", &path.display().to_string()).env("WATCHDOG_USEC", "200000");
+        let setup =
+            setup.env("NOTIFY_SOCKET", &path.display().to_string()).env("WATCHDOG_USEC", "200000");
         let mut gateway = setup.spawn();
         told(&socket, "READY=1").await;
         // READY means that it listens.

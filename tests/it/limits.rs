@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::support::{
-    Act, Conn, Gateway, NO_RETRY, Ollama, OpenAi, Pair, SECOND, Setup, Stream, alias, emulated, ollama,
-    openai, reply, run, run_long, until, until_true,
+    Act, Conn, Gateway, NO_RETRY, Ollama, OpenAi, Pair, SECOND, Setup, Stream, alias, emulated,
+    ollama, openai, reply, run, run_long, until, until_true,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -19,8 +19,10 @@ async fn flat(gateway: &Gateway, before_kib: u64, allowed_kib: u64) {
     eprintln!("memory: {before_kib} KiB before, at most {after} KiB, grown by {grown} KiB");
     // An emulator's own memory grows with the code that it translates.
     assert!(emulated() || grown <= allowed_kib, "grown by {grown} KiB, allowed {allowed_kib} KiB");
-    let (peak, capacity) =
-        (gateway.metric("edgehold_budget_peak_bytes").await, gateway.metric("edgehold_budget_capacity_bytes").await);
+    let (peak, capacity) = (
+        gateway.metric("edgehold_budget_peak_bytes").await,
+        gateway.metric("edgehold_budget_capacity_bytes").await,
+    );
     assert!(peak <= capacity && capacity > 0.0, "{peak} of {capacity}");
 }
 
@@ -54,7 +56,10 @@ async fn abused(acts: Vec<Act>, openai_kind: bool) -> (Pair, Box<dyn std::any::A
 fn endless_line(openai_kind: bool) -> Vec<Act> {
     let (media, start) = match openai_kind {
         true => (openai::EVENTS, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""),
-        false => (ollama::LINES, "{\"model\":\"tiny\",\"message\":{\"role\":\"assistant\",\"content\":\""),
+        false => (
+            ollama::LINES,
+            "{\"model\":\"tiny\",\"message\":{\"role\":\"assistant\",\"content\":\"",
+        ),
     };
     let piece = reply::chunk(&vec![b'x'; 64 * 1024]);
     vec![reply::open(media, &[start.to_owned()]), Act::Repeat(piece, 100 * MIB), Act::Close]
@@ -98,13 +103,29 @@ fn an_endless_body_is_cut_and_its_sender_let_go() {
         let comment = reply::chunk(b": still here\n\n");
         for (stream, acts) in [
             (false, vec![Act::Send(json), Act::Repeat(spaces.clone(), u64::MAX)]),
-            (false, vec![Act::Send(reply::head(200, &[("Content-Type", "application/json")])), Act::Repeat(spaces, u64::MAX)]),
-            (false, vec![Act::Send(reply::head(200, &[("Content-Type", "application/json"), ("Content-Length", "99999999999")])), Act::Repeat(vec![b' '; 4096], u64::MAX)]),
+            (
+                false,
+                vec![
+                    Act::Send(reply::head(200, &[("Content-Type", "application/json")])),
+                    Act::Repeat(spaces, u64::MAX),
+                ],
+            ),
+            (
+                false,
+                vec![
+                    Act::Send(reply::head(
+                        200,
+                        &[("Content-Type", "application/json"), ("Content-Length", "99999999999")],
+                    )),
+                    Act::Repeat(vec![b' '; 4096], u64::MAX),
+                ],
+            ),
             (true, vec![Act::Send(events), Act::Repeat(comment, 64 * MIB), Act::Close]),
         ] {
             let first = OpenAi::new();
             first.on(openai::CHAT, acts);
-            let pair = Pair::with(&first.table("first", "cloud", "max_answer = \"256KiB\""), SMALL).await;
+            let pair =
+                Pair::with(&first.table("first", "cloud", "max_answer = \"256KiB\""), SMALL).await;
             let before = pair.memory_kib("VmHWM");
             let answer = pair.ask_both(stream).await.expect(200);
             let text = if stream { answer.stream().text } else { answer.content() };
@@ -122,8 +143,13 @@ fn an_endless_stream_of_good_events_ends_some_time() {
     run_long(async {
         let first = OpenAi::new();
         let piece = reply::chunk(openai::delta(&"word ".repeat(50)).as_bytes());
-        first.on(openai::CHAT, vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Repeat(piece, u64::MAX)]);
-        let tables = first.table("first", "cloud", "max_answer = \"64KiB\"") + &alias("one", &["first/tiny"]) + NO_RETRY;
+        first.on(
+            openai::CHAT,
+            vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Repeat(piece, u64::MAX)],
+        );
+        let tables = first.table("first", "cloud", "max_answer = \"64KiB\"")
+            + &alias("one", &["first/tiny"])
+            + NO_RETRY;
         let gateway = Gateway::with(&tables).await;
         let before = gateway.memory_kib("VmHWM");
         let stream = gateway.chat_stream("one", "hello").await.expect(200).stream();
@@ -138,7 +164,8 @@ fn an_endless_stream_of_good_events_ends_some_time() {
 fn a_head_of_a_megabyte_is_refused() {
     run(async {
         let head = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(1_000_000));
-        let (pair, _fake, before) = abused(vec![Act::Send(head.into_bytes()), Act::Close], true).await;
+        let (pair, _fake, before) =
+            abused(vec![Act::Send(head.into_bytes()), Act::Close], true).await;
         assert_eq!(pair.ask_both(false).await.expect(200).content(), SECOND);
         flat(&pair, before, 2 * 1024).await;
     });
@@ -155,11 +182,14 @@ fn a_client_that_reads_a_byte_at_a_time_does_not_make_memory_grow() {
         let piece = reply::chunk(event.as_bytes());
         let total = events * piece.len() as u64;
         let end = openai::frames("").split_off(1).concat();
-        first.on(openai::CHAT, vec![
-            Act::Send(reply::chunked(openai::EVENTS)),
-            Act::Repeat(piece, total),
-            Act::Send([reply::chunk(end.as_bytes()), b"0\r\n\r\n".to_vec()].concat()),
-        ]);
+        first.on(
+            openai::CHAT,
+            vec![
+                Act::Send(reply::chunked(openai::EVENTS)),
+                Act::Repeat(piece, total),
+                Act::Send([reply::chunk(end.as_bytes()), b"0\r\n\r\n".to_vec()].concat()),
+            ],
+        );
         let gateway = Gateway::with(&(first.cloud("first") + &alias("one", &["first/tiny"]))).await;
         gateway.get("/status").await;
         let before = gateway.memory_kib("VmHWM");
@@ -191,8 +221,12 @@ fn stalled_readers_hold_little_each() {
     run_long(async {
         let first = OpenAi::new();
         let piece = reply::chunk(openai::delta(&"stall ".repeat(100)).as_bytes());
-        first.on(openai::CHAT, vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Repeat(piece, u64::MAX)]);
-        let tables = first.table("first", "cloud", "max_concurrent = 64") + &alias("one", &["first/tiny"]);
+        first.on(
+            openai::CHAT,
+            vec![Act::Send(reply::chunked(openai::EVENTS)), Act::Repeat(piece, u64::MAX)],
+        );
+        let tables =
+            first.table("first", "cloud", "max_concurrent = 64") + &alias("one", &["first/tiny"]);
         let gateway = Gateway::with(&tables).await;
         gateway.get("/status").await;
         let before = gateway.memory_kib("VmHWM");
@@ -217,7 +251,10 @@ fn a_client_that_leaves_cancels_its_call() {
         let (first, local) = (OpenAi::new(), Ollama::saying("never"));
         first.on(openai::CHAT, vec![openai::begun("begun"), Act::Stall]);
         local.chat_acts(vec![ollama::begun("begun"), Act::Stall]);
-        let tables = first.cloud("cloud") + &local.local("local") + &alias("big", &["cloud/x"]) + &alias("small", &["local/tiny"]);
+        let tables = first.cloud("cloud")
+            + &local.local("local")
+            + &alias("big", &["cloud/x"])
+            + &alias("small", &["local/tiny"]);
         let gateway = Gateway::with(&tables).await;
         let idle = gateway.metric("edgehold_budget_reserved_bytes").await;
         for (model, fake) in [("big", &*first), ("small", &*local)] {
@@ -231,7 +268,9 @@ fn a_client_that_leaves_cancels_its_call() {
         }
         first.on(openai::CHAT, vec![Act::Stall]);
         local.chat_acts(vec![Act::Stall]);
-        for (model, fake, path) in [("big", &*first, openai::CHAT), ("small", &*local, ollama::CHAT)] {
+        for (model, fake, path) in
+            [("big", &*first, openai::CHAT), ("small", &*local, ollama::CHAT)]
+        {
             // Before there was an answer, streamed or not.
             for streamed in [true, false] {
                 let (asked, gone) = (fake.count(path), fake.gone().len());
@@ -241,11 +280,18 @@ fn a_client_that_leaves_cancels_its_call() {
                 let left = Instant::now();
                 drop(conn);
                 fake.until_gone(gone + 1).await;
-                eprintln!("{model}: cancelled {:?} after its client left", fake.gone()[gone] - left);
+                eprintln!(
+                    "{model}: cancelled {:?} after its client left",
+                    fake.gone()[gone] - left
+                );
             }
         }
         given_back(&gateway, idle).await;
-        assert_eq!(gateway.target("cloud/x").await["state"], "ready", "a client that leaves is no fault");
+        assert_eq!(
+            gateway.target("cloud/x").await["state"],
+            "ready",
+            "a client that leaves is no fault"
+        );
     });
 }
 
@@ -254,7 +300,8 @@ fn a_load_goes_on_when_its_client_leaves() {
     run(async {
         let local = Ollama::saying("loaded and ready");
         local.load_acts([vec![Act::Stall], ollama::loaded()].concat());
-        let gateway = Gateway::with(&(local.local("local") + &alias("small", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(local.local("local") + &alias("small", &["local/tiny"]))).await;
         let mut left = gateway.conn().await;
         left.send(&gateway.chat_bytes("small", "hello", true)).await.unwrap();
         until_true("the load began", || local.loads().len() == 1).await;
@@ -280,7 +327,9 @@ fn over_budget_is_refused_and_what_never_fits_says_so() {
     run(async {
         let first = OpenAi::new();
         first.on(openai::CHAT, vec![Act::Stall]);
-        let tables = first.table("first", "cloud", "max_concurrent = 64") + &alias("one", &["first/tiny"]) + "[memory]\ncap = \"8MiB\"\n";
+        let tables = first.table("first", "cloud", "max_concurrent = 64")
+            + &alias("one", &["first/tiny"])
+            + "[memory]\ncap = \"8MiB\"\n";
         let setup = Setup::new(&tables).server("max_body = \"1MiB\"");
         let gateway = setup.start().await;
         let long = "x".repeat(900_000);

@@ -21,7 +21,9 @@ impl World {
     }
 
     fn tables(&self) -> String {
-        self.local.local("local") + &self.cloud.cloud("cloud") + NO_RETRY
+        self.local.local("local")
+            + &self.cloud.cloud("cloud")
+            + NO_RETRY
             + &alias("both", &["cloud/gpt-test", "local/tiny"])
             + &alias_with("private", &["cloud/gpt-test", "local/tiny"], "locality = \"local\"")
             + &alias_with("public", &["local/tiny", "cloud/gpt-test"], "locality = \"cloud\"")
@@ -84,7 +86,12 @@ fn local_stays_local_when_the_local_one_is_down() {
         let world = World::new();
         let gateway = Gateway::with(&world.tables()).await;
         world.local.down().await;
-        for (model, headers) in [("private", &[][..]), ("both", &[LOCAL][..]), ("nowhere", &[][..]), ("cloud/gpt-test", &[LOCAL][..])] {
+        for (model, headers) in [
+            ("private", &[][..]),
+            ("both", &[LOCAL][..]),
+            ("nowhere", &[][..]),
+            ("cloud/gpt-test", &[LOCAL][..]),
+        ] {
             for _ in 0..3 {
                 let refused = gateway.chat_with(model, "secret", headers).await.expect(503);
                 assert_eq!(refused.error().0, "no_target_available");
@@ -102,7 +109,10 @@ fn local_stays_local_whatever_fault_the_local_one_has() {
         let gateway = Gateway::with(&world.tables()).await;
         let faults = [
             reply::json(500, &json!({"error": "broken"})),
-            reply::json(503, &json!({"error": "server busy, please try again.  maximum pending requests exceeded"})),
+            reply::json(
+                503,
+                &json!({"error": "server busy, please try again.  maximum pending requests exceeded"}),
+            ),
             reply::json(404, &json!({"error": "model \"tiny\" not found"})),
             vec![crate::support::Act::Reset],
         ];
@@ -116,7 +126,11 @@ fn local_stays_local_whatever_fault_the_local_one_has() {
         }
         let ask = gateway.ask("POST", "/v1/ask?model=private", &[], b"secret").await;
         assert!(ask.status() >= 400);
-        assert_eq!(world.cloud.count(""), world.cloud.count("/v1/models"), "probes and nothing else");
+        assert_eq!(
+            world.cloud.count(""),
+            world.cloud.count("/v1/models"),
+            "probes and nothing else"
+        );
     });
 }
 
@@ -151,7 +165,9 @@ fn a_model_that_an_ollama_runs_elsewhere_is_not_local() {
         shown["remote_model"] = json!("tiny");
         world.local.on("/api/show", reply::json(200, &shown));
         let gateway = Gateway::with(&world.tables()).await;
-        for (model, headers) in [("private", &[][..]), ("local/tiny", &[LOCAL][..]), ("tiny", &[LOCAL][..])] {
+        for (model, headers) in
+            [("private", &[][..]), ("local/tiny", &[LOCAL][..]), ("tiny", &[LOCAL][..])]
+        {
             let refused = gateway.chat_with(model, "secret", headers).await.expect(503);
             assert_eq!(refused.error().0, "no_target_available", "{}", refused.text());
         }
@@ -179,7 +195,10 @@ fn a_model_that_is_remote_by_its_name_is_not_local() {
 fn embeddings_are_bound_as_chats_are() {
     run(async {
         let world = World::new();
-        world.cloud.on(openai::EMBEDDINGS, reply::json(200, &json!({"object": "list", "data": [], "model": "x"})));
+        world.cloud.on(
+            openai::EMBEDDINGS,
+            reply::json(200, &json!({"object": "list", "data": [], "model": "x"})),
+        );
         let gateway = Gateway::with(&world.tables()).await;
         world.local.down().await;
         let body = json!({"model": "private", "input": "secret"});

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::support::{Gateway, NO_RETRY, Ollama, OpenAi, alias, alias_with, ollama, reply, run, until};
+use crate::support::{
+    Gateway, NO_RETRY, Ollama, OpenAi, alias, alias_with, ollama, reply, run, until,
+};
 
 fn ids(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().filter_map(|it| it["id"].as_str()).collect()
@@ -13,7 +15,10 @@ fn the_list_has_aliases_targets_and_local_models() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
         small.on("/api/tags", reply::json(200, &ollama::tags(&["tiny:latest", "llama3.2:1b"])));
-        let tables = small.local("local") + &big.cloud("cloud") + &alias("default", &["local/tiny", "cloud/gpt-test"]) + &alias("*", &["cloud/gpt-test"]);
+        let tables = small.local("local")
+            + &big.cloud("cloud")
+            + &alias("default", &["local/tiny", "cloud/gpt-test"])
+            + &alias("*", &["cloud/gpt-test"]);
         let gateway = Gateway::with(&tables).await;
         let list = gateway.get("/v1/models").await.expect(200).json();
         assert_eq!(list["object"], "list");
@@ -32,7 +37,10 @@ fn the_list_has_aliases_targets_and_local_models() {
 fn every_way_to_name_a_model_leads_there() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
-        let tables = small.local("local") + &big.cloud("cloud") + NO_RETRY + &alias("default", &["cloud/gpt-test"]);
+        let tables = small.local("local")
+            + &big.cloud("cloud")
+            + NO_RETRY
+            + &alias("default", &["cloud/gpt-test"]);
         let gateway = Gateway::with(&tables).await;
         let table = [
             ("default", "cloud/gpt-test"),
@@ -44,12 +52,19 @@ fn every_way_to_name_a_model_leads_there() {
         for (name, target) in table {
             let answer = gateway.chat(name, "hello").await.expect(200);
             let who = answer.header("x-edgehold-target").unwrap();
-            assert_eq!(who.trim_end_matches(":latest"), target.trim_end_matches(":latest"), "{name}");
+            assert_eq!(
+                who.trim_end_matches(":latest"),
+                target.trim_end_matches(":latest"),
+                "{name}"
+            );
         }
         let unknown = gateway.chat("nobody", "hello").await.expect(404);
         let (code, message) = unknown.error();
         assert_eq!(code, "model_not_found");
-        assert!(message.contains("default") && message.contains("tiny"), "names that exist: {message}");
+        assert!(
+            message.contains("default") && message.contains("tiny"),
+            "names that exist: {message}"
+        );
         gateway.get("/v1/models/nobody").await.expect(404).error();
     });
 }
@@ -70,7 +85,9 @@ fn a_catch_all_takes_the_rest() {
 fn one_model_explains_itself() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
-        let tables = small.local("local") + &big.cloud("cloud") + NO_RETRY
+        let tables = small.local("local")
+            + &big.cloud("cloud")
+            + NO_RETRY
             + &alias("both", &["local/tiny", "cloud/gpt-test"])
             + &alias_with("private", &["cloud/gpt-test", "local/tiny"], "locality = \"local\"");
         let gateway = Gateway::with(&tables).await;
@@ -79,11 +96,21 @@ fn one_model_explains_itself() {
         let says = &both["edgehold"];
         assert_eq!((&says["resolves"], &says["locality"]), (&"alias".into(), &"any".into()));
         let (first, second) = (&says["targets"][0], &says["targets"][1]);
-        assert_eq!((&first["target"], &first["place"], &first["verdict"]), (&"local/tiny".into(), &"local".into(), &"taken".into()));
-        assert_eq!((&second["target"], &second["verdict"]), (&"cloud/gpt-test".into(), &"next".into()));
-        let private = gateway.get("/v1/models/private").await.expect(200).json()["edgehold"].clone();
+        assert_eq!(
+            (&first["target"], &first["place"], &first["verdict"]),
+            (&"local/tiny".into(), &"local".into(), &"taken".into())
+        );
+        assert_eq!(
+            (&second["target"], &second["verdict"]),
+            (&"cloud/gpt-test".into(), &"next".into())
+        );
+        let private =
+            gateway.get("/v1/models/private").await.expect(200).json()["edgehold"].clone();
         let skipped = &private["targets"][0];
-        assert_eq!((&private["locality"], &skipped["verdict"]), (&"local".into(), &"skipped".into()));
+        assert_eq!(
+            (&private["locality"], &skipped["verdict"]),
+            (&"local".into(), &"skipped".into())
+        );
         assert!(skipped["why"].as_str().is_some_and(|why| !why.is_empty()), "{private}");
         let target = gateway.get("/v1/models/cloud/gpt-test").await.expect(200).json();
         assert_eq!(target["edgehold"]["resolves"], "target");
@@ -96,7 +123,10 @@ fn one_model_explains_itself() {
 fn a_target_that_is_down_is_explained() {
     run(async {
         let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
-        let tables = small.local("local") + &big.cloud("cloud") + NO_RETRY + &alias("both", &["local/tiny", "cloud/gpt-test"]);
+        let tables = small.local("local")
+            + &big.cloud("cloud")
+            + NO_RETRY
+            + &alias("both", &["local/tiny", "cloud/gpt-test"]);
         let gateway = Gateway::with(&tables).await;
         small.down().await;
         assert_eq!(gateway.chat("both", "hello").await.expect(200).content(), "big");

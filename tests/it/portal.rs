@@ -50,7 +50,11 @@ fn a_captive_portal_is_never_a_result() {
                 .await;
             }
         }
-        assert_eq!((elsewhere.connections(), elsewhere.bytes()), (0, 0), "redirects are not followed");
+        assert_eq!(
+            (elsewhere.connections(), elsewhere.bytes()),
+            (0, 0),
+            "redirects are not followed"
+        );
     });
 }
 
@@ -124,7 +128,8 @@ fn the_built_in_roots_do_not_know_a_self_signed_authority() {
         let authority = Authority::new();
         let fake = OpenAi::on_fake(Fake::with_tls(authority.server("localhost")));
         fake.says("never");
-        let table = openai::table("first", &format!("https://localhost:{}/v1", fake.port()), "cloud", "");
+        let table =
+            openai::table("first", &format!("https://localhost:{}/v1", fake.port()), "cloud", "");
         let pair = Pair::new(&table).await;
         pair.assert_second(&pair.ask_both(true).await, true, "self-signed");
         assert_eq!(fake.bytes(), 0);
@@ -138,7 +143,10 @@ fn a_server_that_speaks_no_tls_is_passed_over() {
         let address = format!("https://localhost:{}/v1", listener.local_addr().unwrap().port());
         let answering = async move {
             while let Ok((mut plain, _)) = listener.accept().await {
-                plain.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await.ok();
+                plain
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                    .await
+                    .ok();
             }
         };
         let task = tokio::spawn(answering).abort_handle();

@@ -9,7 +9,8 @@ use crate::support::{
 
 async fn gateway() -> (OpenAi, Gateway) {
     let fake = OpenAi::saying("fine");
-    let gateway = Gateway::with(&(fake.cloud("cloud") + &alias("big", &["cloud/x"]) + NO_RETRY)).await;
+    let gateway =
+        Gateway::with(&(fake.cloud("cloud") + &alias("big", &["cloud/x"]) + NO_RETRY)).await;
     (fake, gateway)
 }
 
@@ -27,7 +28,8 @@ fn every_answer_that_is_no_stream_has_its_length() {
         answers.push(gateway.chat("nobody", "x").await);
         answers.push(gateway.ask("POST", "/v1/ask?model=big", &[], b"x").await);
         answers.push(gateway.ask("DELETE", "/healthz", &[], b"").await);
-        answers.push(gateway.ask("POST", openai::CHAT, &[("Content-Type", "text/plain")], b"x").await);
+        answers
+            .push(gateway.ask("POST", openai::CHAT, &[("Content-Type", "text/plain")], b"x").await);
         for answer in answers {
             let length = answer.header("content-length").map(str::parse);
             assert_eq!(length, Some(Ok(answer.body.len())), "{:?}", answer.head);
@@ -46,19 +48,44 @@ fn the_pages_are_what_they_say() {
         gateway.get("/readyz").await.expect(200);
         let page = gateway.get("/").await.expect(200);
         assert!(page.header("content-type").is_some_and(|it| it.starts_with("text/html")));
-        assert!(page.text().contains("edgehold") && page.text().contains("cloud"), "{}", page.text());
+        assert!(
+            page.text().contains("edgehold") && page.text().contains("cloud"),
+            "{}",
+            page.text()
+        );
         let status = gateway.status().await;
-        for field in ["version", "target", "uptime_seconds", "state", "connectivity", "memory", "providers", "targets", "connections", "streams", "config"] {
+        for field in [
+            "version",
+            "target",
+            "uptime_seconds",
+            "state",
+            "connectivity",
+            "memory",
+            "providers",
+            "targets",
+            "connections",
+            "streams",
+            "config",
+        ] {
             assert!(status.get(field).is_some(), "{field}: {status}");
         }
         assert_eq!(status["state"], "ready");
-        for field in ["cap_bytes", "budget_bytes", "reserved_bytes", "peak_bytes", "resident_bytes", "shed_total"] {
+        for field in [
+            "cap_bytes",
+            "budget_bytes",
+            "reserved_bytes",
+            "peak_bytes",
+            "resident_bytes",
+            "shed_total",
+        ] {
             assert!(status["memory"][field].is_u64(), "{field}: {status}");
         }
         let provider = gateway.provider("cloud").await;
         assert_eq!((&provider["kind"], &provider["place"]), (&"openai".into(), &"cloud".into()));
         assert_eq!(gateway.target("cloud/x").await["state"], "ready");
-        assert!(status["config"]["source"].as_str().is_some_and(|it| it.ends_with("edgehold.toml")));
+        assert!(
+            status["config"]["source"].as_str().is_some_and(|it| it.ends_with("edgehold.toml"))
+        );
     });
 }
 
@@ -69,17 +96,33 @@ fn the_metrics_are_in_prometheus_form() {
         gateway.chat("big", "x").await.expect(200);
         gateway.chat_stream("big", "x").await.expect(200);
         let answer = gateway.get("/metrics").await.expect(200);
-        assert!(answer.header("content-type").is_some_and(|it| it.starts_with("text/plain; version=0.0.4")));
+        assert!(
+            answer
+                .header("content-type")
+                .is_some_and(|it| it.starts_with("text/plain; version=0.0.4"))
+        );
         let text = answer.text();
         assert!(text.ends_with('\n'));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
             assert!(value.parse::<f64>().is_ok(), "{line}");
             let name = series.split('{').next().unwrap();
-            let family = ["_bucket", "_sum", "_count"].iter().find_map(|it| name.strip_suffix(it)).unwrap_or(name);
-            assert!(text.contains(&format!("# TYPE {family} ")) || text.contains(&format!("# TYPE {name} ")), "{name} has no type");
+            let family = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|it| name.strip_suffix(it))
+                .unwrap_or(name);
+            assert!(
+                text.contains(&format!("# TYPE {family} "))
+                    || text.contains(&format!("# TYPE {name} ")),
+                "{name} has no type"
+            );
         }
-        for name in ["gen_ai_client_operation_duration_seconds_count", "gen_ai_server_time_to_first_token_seconds_count", "gen_ai_client_token_usage_count", "process_resident_memory_bytes"] {
+        for name in [
+            "gen_ai_client_operation_duration_seconds_count",
+            "gen_ai_server_time_to_first_token_seconds_count",
+            "gen_ai_client_token_usage_count",
+            "process_resident_memory_bytes",
+        ] {
             assert!(gateway.metric(name).await > 0.0, "{name}: {text}");
         }
     });
@@ -125,7 +168,9 @@ fn wrong_methods_and_paths_are_told_what_exists() {
             let allow = answer.header("allow").unwrap_or_default();
             assert!(allow.split(", ").any(|it| it == allowed), "{method} {path}: {allow}");
         }
-        for path in ["/nowhere", "/v1/chat/completions/", "/v1/chat", "/v2/chat/completions", "/V1/models"] {
+        for path in
+            ["/nowhere", "/v1/chat/completions/", "/v1/chat", "/v2/chat/completions", "/V1/models"]
+        {
             let message = gateway.get(path).await.expect(404).error().1;
             assert!(message.contains("/v1/chat/completions"), "{message}");
         }
@@ -188,7 +233,11 @@ fn a_client_may_ask_before_it_sends_its_body() {
         conn.send(&whole[cut + 4..]).await.unwrap();
         assert_eq!(conn.answer(false).await.unwrap().expect(200).content(), "fine");
         // What is refused is refused before the body is sent.
-        let head = format!("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", openai::CHAT, gateway.host());
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+            openai::CHAT,
+            gateway.host()
+        );
         let mut conn = gateway.conn().await;
         conn.send(head.as_bytes()).await.unwrap();
         assert_eq!(conn.head().await.unwrap().status, 415);
@@ -200,7 +249,12 @@ fn an_old_client_gets_an_old_answer() {
     run(async {
         let (_fake, gateway) = gateway().await;
         let body = openai::request("big", "x", false).to_string();
-        let bytes = format!("POST {} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", openai::CHAT, gateway.host(), body.len());
+        let bytes = format!(
+            "POST {} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            openai::CHAT,
+            gateway.host(),
+            body.len()
+        );
         let mut conn = gateway.conn().await;
         conn.send(bytes.as_bytes()).await.unwrap();
         let answer = conn.answer(false).await.unwrap().expect(200);
@@ -213,9 +267,12 @@ fn an_old_client_gets_an_old_answer() {
 fn a_client_that_sends_no_more_still_gets_its_answer() {
     run(async {
         let local = Ollama::saying("here you are");
-        let gateway = Gateway::with(&(local.local("local") + &alias("small", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(local.local("local") + &alias("small", &["local/tiny"]))).await;
         let mut conn = gateway.conn().await;
-        conn.send(&request("GET", "/healthz", &gateway.host(), &[("Connection", "close")], b"")).await.unwrap();
+        conn.send(&request("GET", "/healthz", &gateway.host(), &[("Connection", "close")], b""))
+            .await
+            .unwrap();
         conn.finish_sending().await;
         conn.answer(false).await.unwrap().expect(200);
     });

@@ -21,7 +21,8 @@ fn held() -> Ollama {
 fn calls_take_turns() {
     run(async {
         let fake = held();
-        let gateway = Gateway::with(&(fake.local("local") + &alias("small", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(fake.local("local") + &alias("small", &["local/tiny"]))).await;
         let mut first = gateway.open("small", "first").await;
         first.first_text().await;
         let mut second = gateway.conn().await;
@@ -40,7 +41,8 @@ fn calls_take_turns() {
 fn turns_are_given_in_the_order_they_were_asked_for() {
     run(async {
         let fake = held();
-        let gateway = Gateway::with(&(fake.local("local") + &alias("small", &["local/tiny"]))).await;
+        let gateway =
+            Gateway::with(&(fake.local("local") + &alias("small", &["local/tiny"]))).await;
         let mut first = gateway.open("small", "0").await;
         first.first_text().await;
         let mut waiting = Vec::new();
@@ -55,7 +57,9 @@ fn turns_are_given_in_the_order_they_were_asked_for() {
         for conn in waiting {
             Stream::begin(conn).await.rest().await.assert_whole();
         }
-        let order: Vec<String> = fake.chats().iter()
+        let order: Vec<String> = fake
+            .chats()
+            .iter()
             .map(|seen| seen.json()["messages"][0]["content"].as_str().unwrap().to_owned())
             .collect();
         assert_eq!(order, ["0", "1", "2", "3", "4", "5"]);
@@ -111,7 +115,10 @@ fn a_full_queue_passes_on_at_once_or_refuses() {
 fn a_client_that_leaves_gives_its_place_up() {
     run(async {
         let fake = held();
-        let gateway = Gateway::with(&(fake.table("local", "max_waiting = 1") + &alias("small", &["local/tiny"]) + NO_RETRY)).await;
+        let gateway = Gateway::with(
+            &(fake.table("local", "max_waiting = 1") + &alias("small", &["local/tiny"]) + NO_RETRY),
+        )
+        .await;
         let mut first = gateway.open("small", "first").await;
         first.first_text().await;
         let mut left = gateway.conn().await;
@@ -129,7 +136,11 @@ fn a_client_that_leaves_gives_its_place_up() {
         fake.release();
         third.answer(false).await.unwrap().expect(200);
         first.rest().await.assert_whole();
-        let asked: Vec<String> = fake.chats().iter().map(|seen| seen.json()["messages"][0]["content"].to_string()).collect();
+        let asked: Vec<String> = fake
+            .chats()
+            .iter()
+            .map(|seen| seen.json()["messages"][0]["content"].to_string())
+            .collect();
         assert_eq!(asked, ["\"first\"", "\"third\""], "nothing is asked for who has left");
     });
 }

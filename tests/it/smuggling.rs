@@ -5,7 +5,8 @@ use tokio::net::TcpListener;
 use crate::support::{Conn, Gateway, NO_RETRY, Ollama, Setup, alias, run, run_long, until};
 
 /// A chat request's head without its last lines.
-const POST: &str = "POST /v1/chat/completions HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n";
+const POST: &str =
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n";
 
 /// What a smuggler hides behind a request.
 const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: HOST\r\n\r\n";
@@ -128,7 +129,10 @@ fn breach(answer: &[u8]) -> Option<String> {
 async fn gateway() -> (Ollama, Gateway) {
     let fake = Ollama::saying("smuggled");
     let tables = fake.local("local") + &alias("small", &["local/tiny"]) + NO_RETRY;
-    let gateway = Setup::new(&tables).server("body_timeout = \"2s\"\nheader_timeout = \"2s\"\nidle_timeout = \"2s\"").start().await;
+    let gateway = Setup::new(&tables)
+        .server("body_timeout = \"2s\"\nheader_timeout = \"2s\"\nidle_timeout = \"2s\"")
+        .start()
+        .await;
     (fake, gateway)
 }
 

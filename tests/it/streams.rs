@@ -21,7 +21,9 @@ fn frame(text: String) -> Act {
 fn an_openai_stream_that_breaks_is_told_so() {
     run(async {
         let error = openai::error("overloaded", "server_error", Some("overloaded"));
-        let empty = openai::frame(&json!({"id": "", "model": "", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": null}]}));
+        let empty = openai::frame(
+            &json!({"id": "", "model": "", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": null}]}),
+        );
         let table = [
             ("reset", vec![Act::Reset]),
             ("closed", vec![Act::Close]),
@@ -29,7 +31,10 @@ fn an_openai_stream_that_breaks_is_told_so() {
             ("cut with a clean end", vec![end_of_body()]),
             ("runner died behind /v1", vec![frame(empty), end_of_body()]),
             ("error event", vec![frame(openai::frame(&error)), end_of_body()]),
-            ("error event, then [DONE]", vec![frame(openai::frame(&error) + "data: [DONE]\n\n"), end_of_body()]),
+            (
+                "error event, then [DONE]",
+                vec![frame(openai::frame(&error) + "data: [DONE]\n\n"), end_of_body()],
+            ),
             ("half an event", vec![frame("data: {\"choices\":[{\"del".to_owned()), end_of_body()]),
             ("no JSON", vec![frame("data: oops\n\n".to_owned()), end_of_body()]),
             ("bad chunk size", vec![Act::Send(b"zz\r\n".to_vec()), Act::Close]),
@@ -113,7 +118,13 @@ fn verdict(stream: &Streamed, whole: &str) -> &'static str {
 }
 
 /// Resets a stream after each of its bytes, and holds what came of it against what may.
-async fn reset_at_every_byte(pair: &Pair, bytes: &[u8], whole: &str, first_token_ends: usize, script: impl Fn(Vec<Act>)) {
+async fn reset_at_every_byte(
+    pair: &Pair,
+    bytes: &[u8],
+    whole: &str,
+    first_token_ends: usize,
+    script: impl Fn(Vec<Act>),
+) {
     let step = if emulated() { 7 } else { 1 };
     let mut seen = Vec::new();
     for at in (0..bytes.len()).step_by(step) {

@@ -37,7 +37,11 @@ fn every_form_of_retry_after_is_passed_on_as_whole_seconds() {
         for (model, seconds) in exact {
             let refused = gateway.chat(&format!("cloud/{model}"), "x").await.expect(429);
             assert_eq!(refused.error().0, "rate_limit_exceeded");
-            assert_eq!(refused.header("retry-after"), Some(seconds.to_string().as_str()), "{model}");
+            assert_eq!(
+                refused.header("retry-after"),
+                Some(seconds.to_string().as_str()),
+                "{model}"
+            );
             assert_eq!(refused.header("x-should-retry"), Some("false"));
         }
         for model in ["absurd", "past", "negative", "words", "missing"] {
@@ -58,7 +62,10 @@ fn a_target_that_asked_to_wait_is_left_alone_until_then() {
         pair.assert_second(&pair.ask_both(false).await, false, "429");
         let state = pair.target("first/tiny").await;
         assert_eq!(state["state"], "cooling", "{state}");
-        assert!(state["retry_in_seconds"].as_f64().is_some_and(|it| it > 1.0 && it <= 30.0), "{state}");
+        assert!(
+            state["retry_in_seconds"].as_f64().is_some_and(|it| it > 1.0 && it <= 30.0),
+            "{state}"
+        );
         let answer = pair.ask_both(false).await.expect(200);
         assert_eq!(answer.header("x-edgehold-attempts"), Some("1"));
         assert_eq!((fake.chats(), pair.second.chats()), (1, 2));
@@ -69,11 +76,15 @@ fn a_target_that_asked_to_wait_is_left_alone_until_then() {
 fn a_short_wait_is_waited_out_when_there_is_nobody_else() {
     run(async {
         let fake = OpenAi::saying("at last");
-        for (status, headers) in [(429, vec![("Retry-After", "0.3")]), (503, vec![("Retry-After", "0")]), (529, vec![])] {
-            fake.once(openai::CHAT, reply::json_with(status, &headers, &openai::error("wait", "x", None)));
-        }
         let gateway = Gateway::with(&(fake.cloud("cloud") + "[routing]\nretries = 1\n")).await;
-        for model in ["a", "b", "c"] {
+        let waits = [
+            ("a", 429, vec![("Retry-After", "0.3")]),
+            ("b", 503, vec![("Retry-After", "0")]),
+            ("c", 529, vec![]),
+        ];
+        for (model, status, headers) in waits {
+            let busy = openai::error("wait", "x", None);
+            fake.once(openai::CHAT, reply::json_with(status, &headers, &busy));
             let answer = gateway.chat(&format!("cloud/{model}"), "x").await.expect(200);
             assert_eq!(answer.content(), "at last");
             assert_eq!(answer.header("x-edgehold-attempts"), Some("2"));
@@ -115,7 +126,11 @@ fn retries_are_counted_and_end() {
 fn a_spent_quota_is_not_waited_for() {
     run(async {
         let fake = OpenAi::new();
-        let error = openai::error("you exceeded your current quota", "insufficient_quota", Some("insufficient_quota"));
+        let error = openai::error(
+            "you exceeded your current quota",
+            "insufficient_quota",
+            Some("insufficient_quota"),
+        );
         fake.on(openai::CHAT, reply::json(429, &error));
         let tables = fake.cloud("cloud") + &alias("one", &["cloud/a"]) + "[routing]\nretries = 3\n";
         let gateway = Setup::new(&tables).start().await;

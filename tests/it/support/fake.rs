@@ -275,7 +275,8 @@ impl Shared {
         let mut first = head.split_whitespace();
         let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
         let mut seen = Seen { method, path, head, body: Vec::new(), at: Instant::now() };
-        let length: usize = seen.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
+        let length: usize =
+            seen.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
         while buffer.len() < end + length {
             self.read(wire, buffer).await?;
         }

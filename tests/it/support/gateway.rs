@@ -206,7 +206,9 @@ impl Gateway {
             }
             let io = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
             let mut conn = Conn::new(io);
-            conn.send(&request("GET", "/healthz", &format!("127.0.0.1:{port}"), &[], b"")).await.ok()?;
+            conn.send(&request("GET", "/healthz", &format!("127.0.0.1:{port}"), &[], b""))
+                .await
+                .ok()?;
             conn.answer(false).await.map(|answer| answer.status() == 200)
         })
         .await
@@ -260,7 +262,13 @@ impl Gateway {
     }
 
     /// One request on a connection of its own.
-    pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut conn = self.conn().await;
         let sent = conn.send(&request(method, path, &self.host(), headers, body)).await;
         let answer = conn.answer(method == "HEAD").await;

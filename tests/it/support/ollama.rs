@@ -111,8 +111,10 @@ pub fn loaded() -> Vec<Act> {
 }
 
 pub fn tags(names: &[&str]) -> Value {
-    let models: Vec<Value> =
-        names.iter().map(|name| json!({"name": name, "model": name, "size": 1, "digest": "00", "details": {}})).collect();
+    let models: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"name": name, "model": name, "size": 1, "digest": "00", "details": {}}))
+        .collect();
     json!({ "models": models })
 }
 

@@ -74,7 +74,9 @@ impl OpenAi {
 
 /// The table of an OpenAI provider anywhere.
 pub fn table(name: &str, base_url: &str, place: &str, more: &str) -> String {
-    format!("[providers.{name}]\nkind = \"openai\"\nbase_url = \"{base_url}\"\nlocality = \"{place}\"\n{more}\n")
+    format!(
+        "[providers.{name}]\nkind = \"openai\"\nbase_url = \"{base_url}\"\nlocality = \"{place}\"\n{more}\n"
+    )
 }
 
 /// A whole answer.

@@ -110,7 +110,10 @@ fn an_endless_body_stops_when_nobody_reads() {
 fn an_ollama_tells_loads_from_chats() {
     run(async {
         let fake = Ollama::saying("hello there");
-        for body in [json!({"model": "tiny"}), json!({"model": "tiny", "messages": [{"role": "user", "content": "x"}]})] {
+        for body in [
+            json!({"model": "tiny"}),
+            json!({"model": "tiny", "messages": [{"role": "user", "content": "x"}]}),
+        ] {
             let mut conn = Conn::tcp(fake.port()).await;
             let bytes = request("POST", "/api/chat", "x", &[], body.to_string().as_bytes());
             conn.send(&bytes).await.unwrap();
