@@ -149,10 +149,17 @@ fn header(line: &str) -> Option<&str> {
     Some(inner.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(inner))
 }
 
-/// The line of a key such as `providers.x.kind` or `clients[1].token`; that of its table where
-/// the key itself is not there; 0 where neither is.
-fn line_of(text: &str, key: &str) -> usize {
-    let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+/// The line of a key such as `providers.x.kind` or `clients[1].token`; that of the table or the
+/// key that it is in, where it has no line of its own; 0 where nothing has.
+fn line_of(text: &str, path: &str) -> usize {
+    match (own_line(text, path), path.rsplit_once('.')) {
+        (0, Some((parent, _))) => line_of(text, parent),
+        (line, _) => line,
+    }
+}
+
+fn own_line(text: &str, path: &str) -> usize {
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
     let (table, nth) = match table.trim_end_matches(']').rsplit_once('[') {
         Some((table, number)) => (table, number.parse().unwrap_or(0)),
         None => (table, 0),
@@ -162,7 +169,11 @@ fn line_of(text: &str, key: &str) -> usize {
     let mut table_line = 0;
     for (number, line) in text.lines().enumerate() {
         if let Some(name) = header(line) {
-            let same = name.replace('"', "") == table.replace('"', "");
+            let name = name.replace('"', "");
+            if name == path.replace('"', "") {
+                return number + 1;
+            }
+            let same = name == table.replace('"', "");
             here = same && seen == nth;
             seen += usize::from(same);
             if here {

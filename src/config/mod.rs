@@ -266,3 +266,6 @@ pub struct Proxy {
     /// Hosts that are reached without a proxy.
     pub no: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Config, ConfigError, Env, Problem};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+/// An environment in which every key that the examples name is there.
+fn env(credentials: &Path) -> Env {
+    let folder = credentials.display().to_string();
+    Env::from([
+        ("CREDENTIALS_DIRECTORY", folder.as_str()),
+        ("OPENAI_API_KEY", "k"),
+        ("OPENROUTER_API_KEY", "k"),
+        ("GROQ_API_KEY", "k"),
+        ("AZURE_OPENAI_API_KEY", "k"),
+    ])
+}
+
+/// A folder with the secrets that the examples name; gone when dropped.
+struct Secrets(PathBuf);
+
+impl Secrets {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("edgehold-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (file, text) in [
+            ("openai", "a-key"),
+            ("app-token", "0123456789abcdef"),
+            ("devices.token", "fedcba9876543210"),
+        ] {
+            fs::write(path.join(file), text).unwrap();
+        }
+        Self(path)
+    }
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[test]
+fn every_file_of_the_config_folder_loads() {
+    let secrets = Secrets::new("load");
+    let mut count = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.replace("/etc/edgehold", &secrets.0.display().to_string());
+        if let Err(error) = Config::parse(&text, Some(&path), &env(&secrets.0)) {
+            panic!("{error}");
+        }
+        count += 1;
+    }
+    assert!(count >= 4, "{count} files");
+}
+
+#[test]
+fn the_reference_says_the_codes_own_defaults() {
+    let text = fs::read_to_string(folder().join("edgehold.toml")).unwrap();
+    let reference = Config::parse(&text, None, &Env::default()).unwrap();
+    let built_in = Config::parse("", None, &Env::default()).unwrap();
+    assert_eq!(reference.describe(), built_in.describe());
+}
+
+/// Every key that `check` prints, and every optional one, has its line in the reference; taken out
+/// of its comment, all of it is still good.
+#[test]
+fn the_reference_has_every_key() {
+    let secrets = Secrets::new("keys");
+    let text = fs::read_to_string(folder().join("edgehold.toml")).unwrap();
+    let is_toml = |line: &str| line.starts_with("#[") || line.contains(" = ");
+    let whole: String = text
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') && is_toml(line) => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect::<String>()
+        .replace("ca_file = \"/etc/edgehold", &format!("ca_file = \"{}", secrets.0.display()));
+    let all = Config::parse(&whole, None, &env(&secrets.0)).unwrap_or_else(|e| panic!("{e}"));
+    let described = all.describe();
+    for key in ["api_key", "headers", "query", "ca_file", "targets", "token", "locality", "name"] {
+        assert!(described.contains(&format!("{key}")), "{key}");
+    }
+    for line in described.lines() {
+        let key = line.split([' ', '.']).next().unwrap_or_default();
+        if line.contains(" = ") {
+            let known = whole.lines().any(|it| it.split(' ').next() == Some(key));
+            assert!(known, "{key} is not in the reference");
+        }
+    }
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    match Config::parse(text, Some(Path::new("f.toml")), &Env::default()) {
+        Err(ConfigError::Bad(problems)) => problems,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_line_and_key() {
+    let local = "[providers.l]\nkind = \"ollama\"\n";
+    let table: &[(&str, usize, &str, &str)] = &[
+        ("[server]\nlisten = [\"0.0.0.0:1\"]\n", 2, "server.listen", "[[clients]]"),
+        ("[server]\nlisten = [\"nowhere\"]\n", 2, "server.listen", "allowed"),
+        ("[server]\nlisten = []\n", 2, "server.listen", "at least one"),
+        ("[server]\nmax_body = \"1GiB\"\n", 2, "server.max_body", "memory.cap"),
+        ("[server]\nmax_body = 5\n", 2, "server.max_body", "string"),
+        ("[server]\n\nlistn = []\n", 3, "server.listn", "listen"),
+        ("[server]\nsocket_mode = \"rw\"\n", 2, "server.socket_mode", "octal"),
+        ("[server]\nidle_timeout = \"0s\"\n", 2, "server.idle_timeout", "more than nothing"),
+        ("[memory]\ncap = \"1MiB\"\n", 2, "memory.cap", "8MiB"),
+        ("[log]\nlevel = \"loud\"\n", 2, "log.level", "error, warn"),
+        ("[deadlines]\nidle = \"soon\"\n", 2, "deadlines.idle", "allowed"),
+        ("[routing]\nretries = 11\n", 2, "routing.retries", "0 to 10"),
+        ("[providers.x]\n", 1, "providers.x.kind", "ollama, openai"),
+        ("[providers.x]\nkind = \"gemini\"\n", 2, "providers.x.kind", "not in this version"),
+        (
+            "[providers.x]\nkind = \"openai\"\nbase_url = \"ftp://h\"\n",
+            3,
+            "providers.x.base_url",
+            "http",
+        ),
+        (
+            "[providers.x]\nkind = \"openai\"\napi_key = \"sk-canary\"\n",
+            3,
+            "providers.x.api_key",
+            "does not stand",
+        ),
+        (
+            "[providers.x]\nkind = \"openai\"\napi_key = { credential = \"a\" }\n",
+            3,
+            "providers.x.api_key",
+            "LoadCredential",
+        ),
+        (
+            "[providers.x]\nkind = \"openai\"\napi_key = { env = \"NOT_SET\" }\n",
+            3,
+            "providers.x.api_key",
+            "is not set",
+        ),
+        (
+            "[providers.x]\nkind = \"openai\"\nbase_url = \"http://h\"\napi_key = { file = \"/k\" }\n",
+            3,
+            "providers.x.base_url",
+            "https",
+        ),
+        (
+            "[providers.x]\nkind = \"openai\"\nheaders = { Host = \"h\" }\n",
+            3,
+            "providers.x.headers.Host",
+            "not a header",
+        ),
+        ("[models.m]\ntargets = []\n", 2, "models.m.targets", "at least one"),
+        ("[models.m]\ntargets = [\"nobody/x\"]\n", 2, "models.m.targets", "there are: local"),
+        ("[models.\"a/b\"]\ntargets = [\"local/x\"]\n", 1, "models.a/b", "no /"),
+        (
+            "[models.m]\ntargets = [\"local/x\"]\nlocality = \"here\"\n",
+            3,
+            "models.m.locality",
+            "local, cloud",
+        ),
+        ("[[clients]]\nname = \"a\"\n", 1, "clients[0].token", "wanted"),
+        ("[[clients]]\ntoken = { file = \"/nowhere\" }\n", 1, "clients[0].name", "wanted"),
+        ("[queue]\n", 1, "queue", "unknown field"),
+    ];
+    for (text, line, key, words) in table {
+        let found = problems(text);
+        let found = found.first().unwrap();
+        let shown = found.to_string();
+        assert!(shown.contains(words), "{text}: {shown}");
+        assert_eq!((found.line, found.key.as_str()), (*line, *key), "{text}: {shown}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    assert_eq!(problems(&format!("{local}max_context = 1\npatience = \"x\"\n")).len(), 2);
+}
+
+#[test]
+fn tokens_are_long_and_unlike() {
+    let secrets = Secrets::new("tokens");
+    fs::write(secrets.0.join("short"), "short").unwrap();
+    let client = |name: &str, file: &str| {
+        let path = secrets.0.join(file);
+        format!("[[clients]]\nname = \"{name}\"\ntoken = {{ file = {path:?} }}\n")
+    };
+    let bad = |text: String, words: &str| {
+        let found = problems(&text);
+        assert!(found.iter().any(|it| it.message.contains(words)), "{found:?}");
+    };
+    bad(client("a", "short"), "too short");
+    bad(client("a", "missing"), "No such file");
+    bad(client("a", "app-token") + &client("b", "app-token"), "same token");
+    bad(client("a", "app-token") + &client("a", "devices.token"), "this name");
+}
+
+#[test]
+fn the_environment_names_the_proxy_as_curl_reads_it() {
+    let env = Env::from([
+        ("HTTP_PROXY", "http://a"),
+        ("https_proxy", "http://b"),
+        ("NO_PROXY", "c"),
+        ("all_proxy", "http://d"),
+    ]);
+    let proxy = Config::parse("", None, &env).unwrap().proxy;
+    assert_eq!(proxy.http.unwrap().expose(), "http://a");
+    assert_eq!(proxy.https.unwrap().expose(), "http://b");
+    assert_eq!(proxy.no.as_deref(), Some("c"));
+    let cgi = Env::from([("HTTP_PROXY", "http://a"), ("REQUEST_METHOD", "GET")]);
+    assert!(Config::parse("", None, &cgi).unwrap().proxy.http.is_none());
+}
