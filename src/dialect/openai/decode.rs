@@ -21,7 +21,7 @@ struct ChatBody<'a> {
     #[serde(borrow)]
     model: Raw<'a>,
     #[serde(borrow)]
-    messages: Option<Vec<&'a RawValue>>,
+    messages: Raw<'a>,
     #[serde(borrow)]
     stream: Raw<'a>,
     #[serde(borrow)]
@@ -79,20 +79,9 @@ struct ChatBody<'a> {
 pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
     let fields: ChatBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
     let (model, span) = model(body, fields.model)?;
-    let messages = fields
-        .messages
-        .as_ref()
-        .filter(|messages| !messages.is_empty())
-        .ok_or_else(|| {
-            Error::invalid_field("messages", "messages must be a list with at least one entry")
-        })?
-        .iter()
-        .enumerate()
-        .map(|(index, raw)| message(index, raw))
-        .collect::<Result<_, _>>()?;
     let request = Request {
         model,
-        messages,
+        messages: messages(fields.messages)?,
         tools: tools(fields.tools)?,
         tool_choice: tool_choice(fields.tool_choice)?,
         sampling: sampling(&fields)?,
@@ -162,6 +151,19 @@ fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
         Some(text) if text.starts_with('"') => Ok(field("stop", raw)?.into_iter().collect()),
         _ => Ok(field("stop", raw)?.unwrap_or_default()),
     }
+}
+
+fn messages(raw: Raw<'_>) -> Result<Vec<Message>, Error> {
+    let wanted = || {
+        let words = "messages must be a list with at least one entry";
+        Error::invalid_field("messages", words)
+    };
+    let list: Vec<&RawValue> =
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).ok_or_else(wanted)?;
+    if list.is_empty() {
+        return Err(wanted());
+    }
+    list.iter().enumerate().map(|(index, raw)| message(index, raw)).collect()
 }
 
 #[derive(Deserialize)]
