@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::gateway::{edgehold, free_port};
+use crate::support::setup::{edgehold, free_port};
 use crate::support::{Folder, Gateway, NO_RETRY, Ollama, OpenAi, alias, run};
 
 /// What a command printed, and its exit code.

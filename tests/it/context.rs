@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::fake::Seen;
-use crate::support::{Gateway, NO_RETRY, Ollama, Pair, SECOND, alias, ollama, openai, run};
+use crate::support::{Gateway, NO_RETRY, Ollama, Pair, SECOND, Seen, alias, ollama, openai, run};
 
 fn window(seen: &Seen) -> u64 {
     seen.json()["options"]["num_ctx"].as_u64().expect("num_ctx is always sent")

@@ -21,8 +21,7 @@ fn an_ollamas_vectors_come_in_openais_form() {
         }
         assert_eq!(json["usage"], json!({"prompt_tokens": 7, "total_tokens": 7}));
         assert_eq!(answer.header("x-edgehold-target"), Some("local/tiny"));
-        let asked = fake.seen(ollama::EMBED).into_iter().map(|seen| seen.json());
-        let asked = asked.last().unwrap();
+        let asked = fake.seen(ollama::EMBED).last().unwrap().json();
         assert_eq!((&asked["input"], &asked["truncate"]), (&json!(["one", "two"]), &json!(false)));
         assert_eq!(asked["keep_alive"], "10m");
     });

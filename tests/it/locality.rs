@@ -40,8 +40,8 @@ fn header_and_alias_choose_the_place() {
     run(async {
         let world = World::new();
         let gateway = Gateway::with(&world.tables()).await;
-        let table: [(&str, &[(&str, &str)], &str); 8] = [
-            ("both", &[], "cloud"),
+        let table = [
+            ("both", &[][..], "cloud"),
             ("both", &[ANY], "cloud"),
             ("both", &[LOCAL], "local"),
             ("both", &[CLOUD], "cloud"),

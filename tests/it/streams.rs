@@ -13,7 +13,7 @@ fn end_of_body() -> Act {
     Act::Send(b"0\r\n\r\n".to_vec())
 }
 
-fn frame(text: String) -> Act {
+fn frame(text: &str) -> Act {
     Act::Send(reply::chunk(text.as_bytes()))
 }
 
@@ -29,14 +29,14 @@ fn an_openai_stream_that_breaks_is_told_so() {
             ("closed", vec![Act::Close]),
             ("hung", vec![Act::Stall]),
             ("cut with a clean end", vec![end_of_body()]),
-            ("runner died behind /v1", vec![frame(empty), end_of_body()]),
-            ("error event", vec![frame(openai::frame(&error)), end_of_body()]),
+            ("runner died behind /v1", vec![frame(&empty), end_of_body()]),
+            ("error event", vec![frame(&openai::frame(&error)), end_of_body()]),
             (
                 "error event, then [DONE]",
-                vec![frame(openai::frame(&error) + "data: [DONE]\n\n"), end_of_body()],
+                vec![frame(&(openai::frame(&error) + "data: [DONE]\n\n")), end_of_body()],
             ),
-            ("half an event", vec![frame("data: {\"choices\":[{\"del".to_owned()), end_of_body()]),
-            ("no JSON", vec![frame("data: oops\n\n".to_owned()), end_of_body()]),
+            ("half an event", vec![frame("data: {\"choices\":[{\"del"), end_of_body()]),
+            ("no JSON", vec![frame("data: oops\n\n"), end_of_body()]),
             ("bad chunk size", vec![Act::Send(b"zz\r\n".to_vec()), Act::Close]),
         ];
         for (fault, after) in table {
@@ -57,9 +57,9 @@ fn an_ollama_stream_that_breaks_is_told_so() {
             ("closed", vec![Act::Close]),
             ("hung", vec![Act::Stall]),
             ("cut with a clean end", vec![end_of_body()]),
-            ("runner died", vec![frame(ollama::runner_died()), end_of_body()]),
-            ("half a line", vec![frame("{\"message\":{\"con".to_owned()), end_of_body()]),
-            ("no JSON", vec![frame("oops\n".to_owned()), end_of_body()]),
+            ("runner died", vec![frame(&ollama::runner_died()), end_of_body()]),
+            ("half a line", vec![frame("{\"message\":{\"con"), end_of_body()]),
+            ("no JSON", vec![frame("oops\n"), end_of_body()]),
         ];
         for (fault, after) in table {
             let first = Ollama::saying("never");

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::fake::Seen;
-use crate::support::{Act, Gateway, NO_RETRY, OpenAi, Pair, Setup, alias, openai, reply, run};
+use crate::support::{
+    Act, Gateway, NO_RETRY, OpenAi, Pair, Seen, Setup, alias, openai, reply, run,
+};
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 

@@ -1,153 +1,18 @@
-//! The real binary, started with a configuration in a folder of its own, and ended with its test.
+//! A running gateway: requests to it, and what can be seen of it from outside.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, Command, ExitStatus};
 
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::support::http::{Answer, Conn, Stream, request};
+use crate::support::answer::Answer;
+use crate::support::http::{Conn, request};
 use crate::support::openai;
+use crate::support::setup::Setup;
+use crate::support::stream::Stream;
 use crate::support::wait::until;
-
-/// A folder that goes with its test.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("edgehold-it-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub fn write(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.0.join(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
-/// The binary under test, behind an emulator if one is named, with an empty environment.
-pub fn edgehold() -> Command {
-    let named = std::env::var_os("EDGEHOLD_BIN").filter(|path| !path.is_empty());
-    let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_edgehold").into());
-    let runner = std::env::var("EDGEHOLD_RUNNER").unwrap_or_default();
-    let mut words = runner.split_whitespace();
-    let mut command = match words.next() {
-        None => Command::new(binary),
-        Some(emulator) => {
-            let mut command = Command::new(emulator);
-            command.args(words).arg(binary);
-            command
-        }
-    };
-    command.env_clear().stdin(Stdio::null());
-    command
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// What a gateway is started with.
-pub struct Setup {
-    folder: Folder,
-    server: String,
-    listen: String,
-    rest: String,
-    env: Vec<(String, String)>,
-}
-
-impl Setup {
-    /// With the given tables: providers, models and so on.
-    pub fn new(tables: &str) -> Self {
-        Self {
-            folder: Folder::new(),
-            server: String::new(),
-            listen: "\"127.0.0.1:PORT\"".to_owned(),
-            rest: tables.to_owned(),
-            env: Vec::new(),
-        }
-    }
-
-    /// Lines of `[server]`.
-    pub fn server(mut self, lines: &str) -> Self {
-        self.server.push_str(lines);
-        self.server.push('\n');
-        self
-    }
-
-    /// What it listens on, as TOML strings; `PORT` stands for its port.
-    pub fn listen(mut self, addresses: &str) -> Self {
-        addresses.clone_into(&mut self.listen);
-        self
-    }
-
-    pub fn tables(mut self, more: &str) -> Self {
-        self.rest.push('\n');
-        self.rest.push_str(more);
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// The folder that the gateway will have.
-    pub fn folder(&self) -> &Folder {
-        &self.folder
-    }
-
-    fn text(&self, port: u16) -> String {
-        let listen = self.listen.replace("PORT", &port.to_string());
-        let folder = self.folder.0.display().to_string();
-        format!("[server]\nlisten = [{listen}]\n{}\n{}\n", self.server, self.rest)
-            .replace("FOLDER", &folder)
-    }
-
-    /// Starts it and waits until it answers.
-    pub async fn start(self) -> Gateway {
-        let mut gateway = self.spawn();
-        for _ in 0..5 {
-            if gateway.answers().await {
-                return gateway;
-            }
-            // The port was taken by somebody else in between: another one.
-            let setup = gateway.take_setup();
-            gateway = setup.spawn();
-        }
-        panic!("the gateway does not start: {}", gateway.log());
-    }
-
-    /// Starts it, whatever comes of it.
-    pub fn spawn(self) -> Gateway {
-        let port = free_port();
-        let config = self.folder.write("edgehold.toml", &self.text(port));
-        let log = File::create(self.folder.0.join("log")).unwrap();
-        let child = edgehold()
-            .args(["serve", "--config"])
-            .arg(&config)
-            .envs(self.env.iter().cloned())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("the binary under test does not start");
-        Gateway { child, port, setup: Some(self), config, exit: None }
-    }
-}
 
 /// A running gateway.
 pub struct Gateway {
@@ -172,12 +37,18 @@ impl Drop for Gateway {
 }
 
 impl Gateway {
+    /// A process that was just started.
+    pub fn new(child: Child, port: u16, config: PathBuf, setup: Setup) -> Self {
+        Self { child, port, setup: Some(setup), config, exit: None }
+    }
+
     /// Starts one with the given tables.
     pub async fn with(tables: &str) -> Self {
         Setup::new(tables).start().await
     }
 
-    fn take_setup(&mut self) -> Setup {
+    /// Ends it, for another try with the same setup.
+    pub fn take_setup(&mut self) -> Setup {
         self.setup.take().unwrap()
     }
 
@@ -198,7 +69,7 @@ impl Gateway {
     }
 
     /// False: it ended before it answered.
-    async fn answers(&mut self) -> bool {
+    pub async fn answers(&mut self) -> bool {
         let port = self.port;
         until("the gateway answers", async || {
             if self.ended().is_some() {
@@ -333,14 +204,17 @@ impl Gateway {
         entry(&self.status().await["providers"], "name", name)
     }
 
-    /// Waits until a target is in a state.
-    pub async fn until_target(&self, name: &str, state: &str) {
-        let what = format!("{name} is {state}");
-        until(&what, async || (self.target(name).await["state"] == state).then_some(())).await;
-    }
-
     pub async fn metrics(&self) -> String {
         self.get("/metrics").await.expect(200).text()
+    }
+
+    /// Waits until no more memory is reserved than `idle` bytes.
+    pub async fn until_given_back(&self, idle: f64) {
+        until("the memory is given back", async || {
+            let reserved = self.metric("edgehold_budget_reserved_bytes").await;
+            (reserved <= idle).then_some(())
+        })
+        .await;
     }
 
     /// The sum of all series of a metric.
@@ -359,19 +233,3 @@ fn entry(list: &Value, field: &str, name: &str) -> Value {
     let found = list.as_array().and_then(|list| list.iter().find(|it| it[field] == name));
     found.unwrap_or_else(|| panic!("no {name} in {list}")).clone()
 }
-
-/// An alias for some targets.
-pub fn alias(name: &str, targets: &[&str]) -> String {
-    alias_with(name, targets, "")
-}
-
-pub fn alias_with(name: &str, targets: &[&str], more: &str) -> String {
-    format!("[models.\"{name}\"]\ntargets = {targets:?}\n{more}\n")
-}
-
-/// No retries, and deadlines that end a fault soon.
-pub const QUICK: &str = "[routing]\nretries = 0\n\
-    [deadlines]\nconnect = \"3s\"\nfirst_token = \"400ms\"\nidle = \"400ms\"\n";
-
-/// No retries, and every deadline as it is.
-pub const NO_RETRY: &str = "[routing]\nretries = 0\n";

@@ -1,5 +1,6 @@
 //! What the tests stand on: the gateway, scripted providers, a raw client.
 
+pub mod answer;
 pub mod fake;
 pub mod gateway;
 pub mod http;
@@ -7,16 +8,23 @@ pub mod ollama;
 pub mod openai;
 pub mod pair;
 pub mod reply;
+pub mod serve;
+pub mod setup;
+pub mod stream;
 pub mod tls;
 pub mod wait;
 pub mod wire;
 
 mod selftest;
 
-pub use fake::{Act, Fake};
-pub use gateway::{Folder, Gateway, NO_RETRY, QUICK, Setup, alias, alias_with};
-pub use http::{Answer, Conn, Stream, Streamed};
+pub use answer::Answer;
+pub use fake::Fake;
+pub use gateway::Gateway;
+pub use http::Conn;
 pub use ollama::Ollama;
 pub use openai::OpenAi;
 pub use pair::{Pair, SECOND};
+pub use serve::{Act, Seen};
+pub use setup::{Folder, NO_RETRY, QUICK, Setup, alias, alias_with};
+pub use stream::{Stream, Streamed};
 pub use wait::{bound, emulated, run, run_long, until, until_true};

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::fake::{Act, Fake, Seen};
+use crate::support::fake::Fake;
 use crate::support::reply;
+use crate::support::serve::{Act, Seen};
 
 pub const CHAT: &str = "/api/chat";
 pub const EMBED: &str = "/api/embed";

@@ -4,8 +4,9 @@ use std::ops::{Deref, DerefMut};
 
 use serde_json::{Value, json};
 
-use crate::support::fake::{Act, Fake};
+use crate::support::fake::Fake;
 use crate::support::reply;
+use crate::support::serve::Act;
 
 pub const CHAT: &str = "/v1/chat/completions";
 pub const EMBEDDINGS: &str = "/v1/embeddings";

@@ -2,9 +2,11 @@
 
 use std::ops::Deref;
 
-use crate::support::gateway::{Gateway, QUICK, Setup, alias};
-use crate::support::http::{Answer, Streamed};
+use crate::support::answer::Answer;
+use crate::support::gateway::Gateway;
 use crate::support::openai::OpenAi;
+use crate::support::setup::{QUICK, Setup, alias};
+use crate::support::stream::Streamed;
 
 /// What the second one says.
 pub const SECOND: &str = "the second one answers";

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::fake::Act;
+use crate::support::serve::Act;
 
 /// A head with the given headers. What it frames is the caller's business.
 pub fn head(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {

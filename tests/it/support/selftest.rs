@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::support::http::{Conn, Stream, request};
+use crate::support::http::request;
 use crate::support::tls::Authority;
-use crate::support::{Act, Fake, Ollama, OpenAi, openai, reply, run, until_true};
+use crate::support::{Act, Conn, Fake, Ollama, OpenAi, Stream, openai, reply, run, until_true};
 
 async fn chat(fake: &Fake, stream: bool) -> Conn {
     let mut conn = Conn::tcp(fake.port()).await;

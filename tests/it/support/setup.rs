@@ -1,0 +1,161 @@
+//! How a gateway is started: its folder, its configuration, its environment.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::support::gateway::Gateway;
+
+/// A folder that goes with its test.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("edgehold-it-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// The binary under test, behind an emulator if one is named, with an empty environment.
+pub fn edgehold() -> Command {
+    let named = std::env::var_os("EDGEHOLD_BIN").filter(|path| !path.is_empty());
+    let binary = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_edgehold").into());
+    let runner = std::env::var("EDGEHOLD_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let mut command = match words.next() {
+        None => Command::new(binary),
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.args(words).arg(binary);
+            command
+        }
+    };
+    command.env_clear().stdin(Stdio::null());
+    command
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What a gateway is started with.
+pub struct Setup {
+    pub folder: Folder,
+    pub server: String,
+    pub listen: String,
+    rest: String,
+    env: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// With the given tables: providers, models and so on.
+    pub fn new(tables: &str) -> Self {
+        Self {
+            folder: Folder::new(),
+            server: String::new(),
+            listen: "\"127.0.0.1:PORT\"".to_owned(),
+            rest: tables.to_owned(),
+            env: Vec::new(),
+        }
+    }
+
+    /// Lines of `[server]`.
+    pub fn server(mut self, lines: &str) -> Self {
+        self.server.push_str(lines);
+        self.server.push('\n');
+        self
+    }
+
+    /// What it listens on, as TOML strings; `PORT` stands for its port.
+    pub fn listen(mut self, addresses: &str) -> Self {
+        addresses.clone_into(&mut self.listen);
+        self
+    }
+
+    pub fn tables(mut self, more: &str) -> Self {
+        self.rest.push('\n');
+        self.rest.push_str(more);
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The folder that the gateway will have.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn text(&self, port: u16) -> String {
+        let listen = self.listen.replace("PORT", &port.to_string());
+        let folder = self.folder.0.display().to_string();
+        format!("[server]\nlisten = [{listen}]\n{}\n{}\n", self.server, self.rest)
+            .replace("FOLDER", &folder)
+    }
+
+    /// Starts it and waits until it answers.
+    pub async fn start(self) -> Gateway {
+        let mut gateway = self.spawn();
+        for _ in 0..5 {
+            if gateway.answers().await {
+                return gateway;
+            }
+            // The port was taken by somebody else in between: another one.
+            let setup = gateway.take_setup();
+            gateway = setup.spawn();
+        }
+        panic!("the gateway does not start: {}", gateway.log());
+    }
+
+    /// Starts it, whatever comes of it.
+    pub fn spawn(self) -> Gateway {
+        let port = free_port();
+        let config = self.folder.write("edgehold.toml", &self.text(port));
+        let log = File::create(self.folder.0.join("log")).unwrap();
+        let child = edgehold()
+            .args(["serve", "--config"])
+            .arg(&config)
+            .envs(self.env.iter().cloned())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the binary under test does not start");
+        Gateway::new(child, port, config, self)
+    }
+}
+
+/// An alias for some targets.
+pub fn alias(name: &str, targets: &[&str]) -> String {
+    alias_with(name, targets, "")
+}
+
+pub fn alias_with(name: &str, targets: &[&str], more: &str) -> String {
+    format!("[models.\"{name}\"]\ntargets = {targets:?}\n{more}\n")
+}
+
+/// No retries, and deadlines that end a fault soon.
+pub const QUICK: &str = "[routing]\nretries = 0\n\
+    [deadlines]\nconnect = \"3s\"\nfirst_token = \"400ms\"\nidle = \"400ms\"\n";
+
+/// No retries, and every deadline as it is.
+pub const NO_RETRY: &str = "[routing]\nretries = 0\n";
