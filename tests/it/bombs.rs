@@ -199,6 +199,46 @@ fn a_byte_now_and_then_does_not_keep_a_head_open() {
 }
 
 #[test]
+fn a_kept_connection_stays_while_nobody_else_waits() {
+    run(async {
+        let (_fake, gateway) = with_server("max_connections = 4\nidle_timeout = \"10m\"").await;
+        let hello = request("GET", "/healthz", &gateway.host(), &[], b"");
+        let mut kept = Vec::new();
+        for _ in 0..4 {
+            kept.push(gateway.conn().await);
+        }
+        for _ in 0..3 {
+            for conn in kept.iter_mut().rev() {
+                conn.send(&hello).await.unwrap();
+                conn.answer(false).await.expect("its place was free to keep").expect(200);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_last_place_is_for_the_one_who_comes() {
+    run(async {
+        let (_fake, gateway) = with_server("max_connections = 4\nheader_timeout = \"10m\"").await;
+        let mut stuck = Vec::new();
+        for _ in 0..3 {
+            let mut conn = gateway.conn().await;
+            conn.send(b"GET /healthz HTT").await.unwrap();
+            stuck.push(conn);
+        }
+        // It comes, and is slow to ask: the only one without a request, and still not in the way.
+        for _ in 0..20 {
+            let mut conn = gateway.conn().await;
+            for byte in request("GET", "/healthz", &gateway.host(), &[], b"") {
+                conn.send(&[byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            conn.answer(false).await.expect("it was sent away").expect(200);
+        }
+    });
+}
+
+#[test]
 fn an_idle_connection_makes_room_for_a_new_one() {
     run(async {
         let (_fake, gateway) = with_server("max_connections = 4\nidle_timeout = \"10m\"").await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Act, Gateway, Ollama, OpenAi, Pair, QUICK, alias, ollama, openai, reply, run, run_long,
+    Act, Gateway, Ollama, OpenAi, Pair, QUICK, alias, ollama, openai, reply, run, run_long, until,
 };
 
 fn failing(status: u16) -> Vec<Act> {
@@ -264,17 +264,21 @@ fn a_single_target_gives_its_own_error() {
 #[test]
 fn a_connection_that_went_stale_is_replaced_in_silence() {
     run(async {
-        let first = OpenAi::saying("again");
-        // A probe's connection is kept here, and is closed as soon as it is used once more.
-        first.on("/v1/models", reply::json(200, &json!({"object": "list", "data": []})));
-        let tables = first.cloud("first") + &alias("one", &["first/tiny"]) + QUICK;
+        let first = OpenAi::new();
+        // Each connection answers once, and is closed when it is used once more.
+        first.answer(openai::CHAT, |seen| match seen.nth {
+            0 => reply::json(200, &openai::answer("again")),
+            _ => vec![Act::Close],
+        });
+        let tables = first.table("first", "cloud", "max_concurrent = 1")
+            + &alias("one", &["first/tiny"])
+            + QUICK;
         let gateway = Gateway::with(&tables).await;
-        for _ in 0..5 {
-            assert_eq!(gateway.chat("one", "warm").await.expect(200).content(), "again");
-            // The connection of the last chat is in the pool now: it is closed without an answer.
-            first.once(openai::CHAT, vec![Act::Close]);
-            assert_eq!(gateway.chat("one", "stale").await.expect(200).content(), "again");
-        }
+        until("a kept connection was closed", async || {
+            assert_eq!(gateway.chat("one", "hello").await.expect(200).content(), "again");
+            first.seen(openai::CHAT).iter().any(|seen| seen.nth > 0).then_some(())
+        })
+        .await;
         assert_eq!(gateway.target("first/tiny").await["state"], "ready");
     });
 }

@@ -91,6 +91,8 @@ fn a_local_model_that_comes_back_is_preferred_again() {
     run(async {
         let mut first = Ollama::saying("at home");
         let pair = Pair::with(&first.local("first"), "[routing]\nretries = 0\n").await;
+        // The first probe has ended: none is under way when the provider goes down.
+        pair.until_reach("first", "up").await;
         assert_eq!(pair.ask_both(false).await.expect(200).content(), "at home");
         first.down().await;
         for _ in 0..10 {
@@ -106,10 +108,7 @@ fn a_local_model_that_comes_back_is_preferred_again() {
             "a link fault is no breaker's business"
         );
         first.up();
-        until("the probe finds it", async || {
-            (pair.provider("first").await["reach"] == "up").then_some(())
-        })
-        .await;
+        pair.until_reach("first", "up").await;
         let answer = pair.ask_both(false).await.expect(200);
         assert_eq!(answer.content(), "at home");
     });
@@ -157,13 +156,9 @@ fn probes_wake_no_model() {
         let (mut local, cloud) = (Ollama::saying("never"), OpenAi::saying("never"));
         local.down().await;
         let gateway = Gateway::with(&(local.local("local") + &cloud.cloud("cloud"))).await;
-        until("it was seen to be down", async || {
-            (gateway.provider("local").await["reach"] == "down").then_some(())
-        })
-        .await;
+        gateway.until_reach("local", "down").await;
         local.up();
-        until("and up", async || (gateway.provider("local").await["reach"] == "up").then_some(()))
-            .await;
+        gateway.until_reach("local", "up").await;
         for seen in local.seen("").into_iter().chain(cloud.seen("")) {
             assert_eq!(seen.method, "GET", "{}", seen.path);
             let free = ["/api/version", "/api/tags", "/api/ps", "/v1/models"];

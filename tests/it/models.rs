@@ -128,6 +128,8 @@ fn a_target_that_is_down_is_explained() {
             + NO_RETRY
             + &alias("both", &["local/tiny", "cloud/gpt-test"]);
         let gateway = Gateway::with(&tables).await;
+        // Not in the middle of the first probe.
+        gateway.until_reach("local", "up").await;
         small.down().await;
         assert_eq!(gateway.chat("both", "hello").await.expect(200).content(), "big");
         let says = until("the dead target is skipped", async || {

@@ -204,6 +204,12 @@ impl Gateway {
         entry(&self.status().await["providers"], "name", name)
     }
 
+    /// Waits until a provider is known to be `up` or `down`.
+    pub async fn until_reach(&self, name: &str, reach: &str) {
+        let what = format!("{name} is {reach}");
+        until(&what, async || (self.provider(name).await["reach"] == reach).then_some(())).await;
+    }
+
     pub async fn metrics(&self) -> String {
         self.get("/metrics").await.expect(200).text()
     }

@@ -40,6 +40,8 @@ pub struct Seen {
     pub path: String,
     pub head: String,
     pub body: Vec<u8>,
+    /// How many requests came before it on its connection.
+    pub nth: usize,
     pub at: Instant,
 }
 
@@ -106,7 +108,10 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, tls: Option<TlsAcceptor>) {
         },
     };
     let mut buffer = Vec::new();
-    while let Some(seen) = shared.read_request(&mut wire, &mut buffer).await {
+    let mut nth = 0;
+    while let Some(mut seen) = shared.read_request(&mut wire, &mut buffer).await {
+        seen.nth = nth;
+        nth += 1;
         let path = seen.path.clone();
         let acts = shared.script(&seen);
         shared.seen.lock().unwrap().push(seen);
@@ -140,7 +145,7 @@ impl Shared {
         let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
         let mut first = head.split_whitespace();
         let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
-        let mut seen = Seen { method, path, head, body: Vec::new(), at: Instant::now() };
+        let mut seen = Seen { method, path, head, body: Vec::new(), nth: 0, at: Instant::now() };
         let length: usize =
             seen.header("content-length").and_then(|it| it.parse().ok()).unwrap_or(0);
         while buffer.len() < end + length {
