@@ -85,7 +85,7 @@ fn the_reference_has_every_key() {
     let all = Config::parse(&whole, None, &env(&secrets.0)).unwrap_or_else(|e| panic!("{e}"));
     let described = all.describe();
     for key in ["api_key", "headers", "query", "ca_file", "targets", "token", "locality", "name"] {
-        assert!(described.contains(&format!("{key}")), "{key}");
+        assert!(described.contains(key), "{key}");
     }
     for line in described.lines() {
         let key = line.split([' ', '.']).next().unwrap_or_default();
@@ -105,72 +105,7 @@ fn problems(text: &str) -> Vec<Problem> {
 
 #[test]
 fn what_is_wrong_is_said_with_line_and_key() {
-    let local = "[providers.l]\nkind = \"ollama\"\n";
-    let table: &[(&str, usize, &str, &str)] = &[
-        ("[server]\nlisten = [\"0.0.0.0:1\"]\n", 2, "server.listen", "[[clients]]"),
-        ("[server]\nlisten = [\"nowhere\"]\n", 2, "server.listen", "allowed"),
-        ("[server]\nlisten = []\n", 2, "server.listen", "at least one"),
-        ("[server]\nmax_body = \"1GiB\"\n", 2, "server.max_body", "memory.cap"),
-        ("[server]\nmax_body = 5\n", 2, "server.max_body", "string"),
-        ("[server]\n\nlistn = []\n", 3, "server.listn", "listen"),
-        ("[server]\nsocket_mode = \"rw\"\n", 2, "server.socket_mode", "octal"),
-        ("[server]\nidle_timeout = \"0s\"\n", 2, "server.idle_timeout", "more than nothing"),
-        ("[memory]\ncap = \"1MiB\"\n", 2, "memory.cap", "8MiB"),
-        ("[log]\nlevel = \"loud\"\n", 2, "log.level", "error, warn"),
-        ("[deadlines]\nidle = \"soon\"\n", 2, "deadlines.idle", "allowed"),
-        ("[routing]\nretries = 11\n", 2, "routing.retries", "0 to 10"),
-        ("[providers.x]\n", 1, "providers.x.kind", "ollama, openai"),
-        ("[providers.x]\nkind = \"gemini\"\n", 2, "providers.x.kind", "not in this version"),
-        (
-            "[providers.x]\nkind = \"openai\"\nbase_url = \"ftp://h\"\n",
-            3,
-            "providers.x.base_url",
-            "http",
-        ),
-        (
-            "[providers.x]\nkind = \"openai\"\napi_key = \"sk-canary\"\n",
-            3,
-            "providers.x.api_key",
-            "does not stand",
-        ),
-        (
-            "[providers.x]\nkind = \"openai\"\napi_key = { credential = \"a\" }\n",
-            3,
-            "providers.x.api_key",
-            "LoadCredential",
-        ),
-        (
-            "[providers.x]\nkind = \"openai\"\napi_key = { env = \"NOT_SET\" }\n",
-            3,
-            "providers.x.api_key",
-            "is not set",
-        ),
-        (
-            "[providers.x]\nkind = \"openai\"\nbase_url = \"http://h\"\napi_key = { file = \"/k\" }\n",
-            3,
-            "providers.x.base_url",
-            "https",
-        ),
-        (
-            "[providers.x]\nkind = \"openai\"\nheaders = { Host = \"h\" }\n",
-            3,
-            "providers.x.headers.Host",
-            "not a header",
-        ),
-        ("[models.m]\ntargets = []\n", 2, "models.m.targets", "at least one"),
-        ("[models.m]\ntargets = [\"nobody/x\"]\n", 2, "models.m.targets", "there are: local"),
-        ("[models.\"a/b\"]\ntargets = [\"local/x\"]\n", 1, "models.a/b", "no /"),
-        (
-            "[models.m]\ntargets = [\"local/x\"]\nlocality = \"here\"\n",
-            3,
-            "models.m.locality",
-            "local, cloud",
-        ),
-        ("[[clients]]\nname = \"a\"\n", 1, "clients[0].token", "wanted"),
-        ("[[clients]]\ntoken = { file = \"/nowhere\" }\n", 1, "clients[0].name", "wanted"),
-        ("[queue]\n", 1, "queue", "unknown field"),
-    ];
-    for (text, line, key, words) in table {
+    for (text, line, key, words) in WRONG {
         let found = problems(text);
         let found = found.first().unwrap();
         let shown = found.to_string();
@@ -178,8 +113,75 @@ fn what_is_wrong_is_said_with_line_and_key() {
         assert_eq!((found.line, found.key.as_str()), (*line, *key), "{text}: {shown}");
         assert!(!shown.contains("canary"), "{shown}");
     }
-    assert_eq!(problems(&format!("{local}max_context = 1\npatience = \"x\"\n")).len(), 2);
+    let two = "[providers.l]\nkind = \"ollama\"\nmax_context = 1\npatience = \"x\"\n";
+    assert_eq!(problems(two).len(), 2);
 }
+
+/// A file, and the line, the key and words of the first thing that is wrong in it.
+const WRONG: &[(&str, usize, &str, &str)] = &[
+    ("[server]\nlisten = [\"0.0.0.0:1\"]\n", 2, "server.listen", "[[clients]]"),
+    ("[server]\nlisten = [\"nowhere\"]\n", 2, "server.listen", "allowed"),
+    ("[server]\nlisten = []\n", 2, "server.listen", "at least one"),
+    ("[server]\nmax_body = \"1GiB\"\n", 2, "server.max_body", "memory.cap"),
+    ("[server]\nmax_body = 5\n", 2, "server.max_body", "string"),
+    ("[server]\n\nlistn = []\n", 3, "server.listn", "listen"),
+    ("[server]\nsocket_mode = \"rw\"\n", 2, "server.socket_mode", "octal"),
+    ("[server]\nidle_timeout = \"0s\"\n", 2, "server.idle_timeout", "more than nothing"),
+    ("[memory]\ncap = \"1MiB\"\n", 2, "memory.cap", "8MiB"),
+    ("[log]\nlevel = \"loud\"\n", 2, "log.level", "error, warn"),
+    ("[deadlines]\nidle = \"soon\"\n", 2, "deadlines.idle", "allowed"),
+    ("[routing]\nretries = 11\n", 2, "routing.retries", "0 to 10"),
+    ("[providers.x]\n", 1, "providers.x.kind", "ollama, openai"),
+    ("[providers.x]\nkind = \"gemini\"\n", 2, "providers.x.kind", "not in this version"),
+    (
+        "[providers.x]\nkind = \"openai\"\nbase_url = \"ftp://h\"\n",
+        3,
+        "providers.x.base_url",
+        "http",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\napi_key = \"sk-canary\"\n",
+        3,
+        "providers.x.api_key",
+        "does not stand",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\napi_key = { credential = \"a\" }\n",
+        3,
+        "providers.x.api_key",
+        "LoadCredential",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\napi_key = { env = \"NOT_SET\" }\n",
+        3,
+        "providers.x.api_key",
+        "is not set",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\nbase_url = \"http://h\"\napi_key = { file = \"/k\" }\n",
+        3,
+        "providers.x.base_url",
+        "https",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\nheaders = { Host = \"h\" }\n",
+        3,
+        "providers.x.headers.Host",
+        "not a header",
+    ),
+    ("[models.m]\ntargets = []\n", 2, "models.m.targets", "at least one"),
+    ("[models.m]\ntargets = [\"nobody/x\"]\n", 2, "models.m.targets", "there are: local"),
+    ("[models.\"a/b\"]\ntargets = [\"local/x\"]\n", 1, "models.a/b", "no /"),
+    (
+        "[models.m]\ntargets = [\"local/x\"]\nlocality = \"here\"\n",
+        3,
+        "models.m.locality",
+        "local, cloud",
+    ),
+    ("[[clients]]\nname = \"a\"\n", 1, "clients[0].token", "wanted"),
+    ("[[clients]]\ntoken = { file = \"/nowhere\" }\n", 1, "clients[0].name", "wanted"),
+    ("[queue]\n", 1, "queue", "unknown field"),
+];
 
 #[test]
 fn tokens_are_long_and_unlike() {
