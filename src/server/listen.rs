@@ -159,9 +159,9 @@ impl Acceptor {
         }
     }
 
-    /// A place first, then the connection: what waits beyond our number waits in the kernel.
+    /// The connection first, then its place: nobody is asked to go before somebody has come. One
+    /// connection waits here for its place, what comes after it waits in the kernel.
     async fn accept_one(&self, listener: &Listener) {
-        let permit = self.place().await;
         let accepted = match &listener.socket {
             Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
             Socket::Unix(socket, _) => {
@@ -169,7 +169,7 @@ impl Acceptor {
             }
         };
         match accepted {
-            Ok(stream) => self.begin(stream, permit),
+            Ok(stream) => self.begin(stream, self.place().await),
             Err(error) => {
                 tracing::warn!(listener = %listener.name, %error, "cannot accept");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
