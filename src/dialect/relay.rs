@@ -85,15 +85,18 @@ impl Frames {
         Ok(())
     }
 
-    /// The stream has ended: what is held is its last frame, though nothing ended it.
-    fn finish(&mut self, sink: &mut impl Sink) -> Result<(), Broken> {
+    /// The stream has ended: what is held is its last frame, though nothing ended it. Returns
+    /// whether there was one.
+    fn finish(&mut self, sink: &mut impl Sink) -> Result<bool, Broken> {
         let last = take(&mut self.held);
-        if last.iter().all(u8::is_ascii_whitespace) {
-            return Ok(());
+        let is_frame = !last.iter().all(u8::is_ascii_whitespace);
+        if is_frame {
+            sink.frame(&last)?;
         }
-        sink.frame(&last)?;
-        sink.pass(Passed::Held(last));
-        Ok(())
+        if !last.is_empty() {
+            sink.pass(Passed::Held(last));
+        }
+        Ok(is_frame)
     }
 }
 
@@ -189,9 +192,8 @@ impl Relay {
         let Self { frames, way, facts } = self;
         match way {
             Way::Verbatim => {
-                let unended = !frames.held.is_empty();
-                frames.finish(&mut Verbatim { facts, out, chunk: &Bytes::new(), run: 0..0 })?;
-                if unended {
+                let mut sink = Verbatim { facts, out, chunk: &Bytes::new(), run: 0..0 };
+                if frames.finish(&mut sink)? {
                     out.push(Bytes::from_static(b"\n\n"));
                 }
                 openai_end(facts, out)

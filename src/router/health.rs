@@ -14,6 +14,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Pause for a target whose provider refused the key or wants money: nothing changes by itself.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 
+/// Most targets that something is kept of. Aliases name far fewer; a client that asks for
+/// `provider/anything` must not fill the memory.
+const MOST_TARGETS: usize = 256;
+
 /// How an attempt ended, as far as the target's health goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -68,12 +72,13 @@ pub struct Health {
     targets: HashMap<Target, TargetHealth>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct TargetHealth {
+#[derive(Debug, Clone)]
+struct TargetHealth {
     breaker: Breaker,
     pause: Option<Pause>,
     pauses: u32,
     last_fault: String,
+    changed: Instant,
 }
 
 #[derive(Debug, Clone)]
@@ -102,11 +107,15 @@ impl Health {
 
     /// What is still true under another configuration: what is known of providers whose address
     /// is the same cannot be told from here, so links begin anew and targets keep their breakers.
+    /// Attempts that are under way tell the old one how they end, so no trial is awaited here.
     pub fn carry_over(&self, config: &Config) -> Self {
         let mut next = Self::new(config);
         let kept =
             self.targets.iter().filter(|(it, _)| config.providers.contains_key(&it.provider));
-        next.targets = kept.map(|(target, health)| (target.clone(), health.clone())).collect();
+        next.targets = kept.map(|(target, known)| (target.clone(), known.clone())).collect();
+        for known in next.targets.values_mut() {
+            known.breaker.undecided();
+        }
         next
     }
 
@@ -132,17 +141,17 @@ impl Health {
             }
             Outcome::Fault(why) => {
                 self.probed(&target.provider, Ok(()), now);
-                self.change_or_add(target, |known, rules| {
+                self.change_or_add(target, now, |known, rules| {
                     known.breaker.failed(rules, now);
                     known.last_fault = why;
                 });
             }
             Outcome::Limited { wait, why } => {
                 self.probed(&target.provider, Ok(()), now);
-                self.change_or_add(target, |known, _| known.pause_for(wait, why, now));
+                self.change_or_add(target, now, |known, _| known.pause_for(wait, why, now));
             }
             Outcome::Refused(why) => {
-                self.change_or_add(target, |known, _| {
+                self.change_or_add(target, now, |known, _| {
                     known.pause_for(Some(REFUSED_PAUSE), why, now);
                 });
             }
@@ -179,9 +188,25 @@ impl Health {
         }
     }
 
-    fn change_or_add(&mut self, target: &Target, work: impl FnOnce(&mut TargetHealth, &Routing)) {
-        let known = self.targets.entry(target.clone()).or_default();
+    fn change_or_add(
+        &mut self,
+        target: &Target,
+        now: Instant,
+        work: impl FnOnce(&mut TargetHealth, &Routing),
+    ) {
+        if !self.targets.contains_key(target) && self.targets.len() >= MOST_TARGETS {
+            self.forget_oldest();
+        }
+        let known = self.targets.entry(target.clone()).or_insert_with(|| TargetHealth::new(now));
+        known.changed = now;
         work(known, &self.rules);
+    }
+
+    fn forget_oldest(&mut self) {
+        let oldest = self.targets.iter().min_by_key(|(_, known)| known.changed);
+        if let Some(target) = oldest.map(|(target, _)| target.clone()) {
+            self.targets.remove(&target);
+        }
     }
 
     /// What stands in the way of an attempt now.
@@ -261,6 +286,11 @@ impl Health {
 }
 
 impl TargetHealth {
+    fn new(now: Instant) -> Self {
+        let (breaker, last_fault) = (Breaker::default(), String::new());
+        Self { breaker, pause: None, pauses: 0, last_fault, changed: now }
+    }
+
     /// Waits that are not named double with each in a row.
     fn pause_for(&mut self, wait: Option<Duration>, why: String, now: Instant) {
         let guess = Duration::from_secs(1).saturating_mul(1 << self.pauses.min(8));

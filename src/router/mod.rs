@@ -14,3 +14,6 @@ pub use health::{Connectivity, Health, Outcome, ProviderState, Snapshot, TargetS
 pub use link::LinkFault;
 pub use plan::{Plan, Reason, Step, Verdict, plan};
 pub use resolve::{Listings, Resolution, Resolves, Route, resolve};
+
+#[cfg(test)]
+mod tests;

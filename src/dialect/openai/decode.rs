@@ -104,14 +104,26 @@ fn field<T: DeserializeOwned>(name: &str, raw: Raw<'_>) -> Result<Option<T>, Err
 /// The library's words quote the value, and a value can be a prompt: only its kind is repeated.
 fn bad(name: &str, error: &serde_json::Error) -> Error {
     let text = error.to_string();
-    let words = match (text.split_once("invalid"), text.split_once("expected")) {
-        (Some(_), Some((_, wanted))) => {
+    let words = match text.rsplit_once(", expected ") {
+        Some((_, wanted)) => {
             let wanted = wanted.rsplit_once(" at line").map_or(wanted, |(wanted, _)| wanted);
-            format!("{name} must be{wanted}")
+            format!("{name} must be {}", json_word(wanted))
         }
-        _ => format!("{name} is not what it must be"),
+        None => format!("{name} is not what it must be"),
     };
     Error::invalid_field(name, words)
+}
+
+/// The library's word for a type, in JSON's terms.
+fn json_word(wanted: &str) -> &str {
+    match wanted {
+        "a sequence" => "a list",
+        "f64" => "a number",
+        "u32" => "a whole number from 0 to 4294967295",
+        "i64" => "a whole number",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>), Error> {
@@ -149,7 +161,9 @@ fn sampling(fields: &ChatBody<'_>) -> Result<Sampling, Error> {
 fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
     match raw.map(RawValue::get) {
         Some(text) if text.starts_with('"') => Ok(field("stop", raw)?.into_iter().collect()),
-        _ => Ok(field("stop", raw)?.unwrap_or_default()),
+        _ => field("stop", raw)
+            .map(Option::unwrap_or_default)
+            .map_err(|_| Error::invalid_field("stop", "stop must be text or a list of texts")),
     }
 }
 

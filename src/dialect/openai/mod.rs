@@ -37,10 +37,14 @@ pub fn with_model(body: &[u8], span: &Range<usize>, model: &str) -> Vec<u8> {
     spliced
 }
 
-/// A client's body that is no JSON.
+/// A client's body that is no JSON, or no object. A wrong value is not repeated: it can be a prompt.
 fn not_json(error: &serde_json::Error) -> Error {
-    // A duplicate field is told by its name; anything else by where it is.
-    Error::invalid(format!("the body is not the JSON that is wanted: {error}"))
+    let text = error.to_string();
+    Error::invalid(if text.starts_with("invalid") {
+        "the body must be a JSON object".to_owned()
+    } else {
+        format!("the body is not the JSON that is wanted: {text}")
+    })
 }
 
 #[cfg(test)]
