@@ -5,7 +5,7 @@ use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 
-use super::Args;
+use crate::cli::Args;
 
 /// Compares a generated file with what the command line's grammar gives now; writes it anew where
 /// `EDGEHOLD_WRITE_GENERATED` is set.

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::file::{
+use crate::config::file::{
     ClientTable, DeadlinesTable, File, KeyTable, ModelTable, ProviderTable, RoutingTable,
     ServerTable, SourceTable,
 };
-use super::{
+use crate::config::{
     Alias, BaseUrl, Client, Config, Deadlines, Env, KeySource, Level, Listen, Locality, Log,
     Memory, Place, Provider, ProviderKind, ProviderName, Proxy, Routing, Secret, Server, Target,
     units,

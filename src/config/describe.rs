@@ -3,8 +3,8 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::units::{show_duration, show_size};
-use super::{Config, Deadlines, KeySource, Provider};
+use crate::config::units::{show_duration, show_size};
+use crate::config::{Config, Deadlines, KeySource, Provider};
 
 impl Config {
     /// Every setting with its value, defaults included, as TOML. No secret is in it: a key shows

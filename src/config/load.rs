@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::file::{self, Unreadable};
-use super::{Config, check};
+use crate::config::file::{self, Unreadable};
+use crate::config::{Config, check};
 
 /// Where the configuration is looked for last.
 const SYSTEM_FILE: &str = "/etc/edgehold/edgehold.toml";

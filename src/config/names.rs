@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{BaseUrl, Level, Listen, Locality, Place, ProviderKind, Target};
+use crate::config::{BaseUrl, Level, Listen, Locality, Place, ProviderKind, Target};
 
 /// The target triple that this program was built for, as far as it can be told from within.
 pub const TARGET: &str = if cfg!(all(target_arch = "aarch64", target_env = "musl")) {

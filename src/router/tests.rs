@@ -142,9 +142,23 @@ fn limited(seconds: Option<u64>) -> Outcome {
 
 #[test]
 fn what_attempts_found_decides_what_is_tried() {
-    /// At which second which target ended how.
-    type Found = (u64, &'static str, Outcome);
-    let table: Vec<(&str, Vec<Found>, u64, &str)> = vec![
+    for (what, found, at, want) in courses() {
+        let (mut health, start) = (Health::new(&config()), Instant::now());
+        let second = |seconds| start + Duration::from_secs(seconds);
+        for (at, name, outcome) in found {
+            health.begin(&target(name), second(at));
+            health.record(&target(name), outcome, second(at));
+        }
+        assert_eq!(planned(&health, "both", Ok(Locality::Any), second(at)), want, "{what}");
+    }
+}
+
+/// At which second which target ended how.
+type Found = (u64, &'static str, Outcome);
+
+/// What it shows, what was found, and the plan at which second.
+fn courses() -> Vec<(&'static str, Vec<Found>, u64, &'static str)> {
+    vec![
         ("a refused local provider", vec![(0, "box/small", refused())], 0, "link take"),
         ("is tried again soon", vec![(0, "box/small", refused())], 1, "take take"),
         (
@@ -200,16 +214,7 @@ fn what_attempts_found_decides_what_is_tried() {
         ),
         ("a client that left", vec![(0, "box/small", Outcome::Neutral)], 0, "take take"),
         ("another target's fault", vec![(0, "far/any", limited(Some(9)))], 0, "take take"),
-    ];
-    for (what, found, at, want) in table {
-        let (mut health, start) = (Health::new(&config()), Instant::now());
-        let second = |seconds| start + Duration::from_secs(seconds);
-        for (at, name, outcome) in found {
-            health.begin(&target(name), second(at));
-            health.record(&target(name), outcome, second(at));
-        }
-        assert_eq!(planned(&health, "both", Ok(Locality::Any), second(at)), want, "{what}");
-    }
+    ]
 }
 
 #[test]

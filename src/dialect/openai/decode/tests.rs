@@ -91,7 +91,7 @@ fn the_models_name_is_found_where_it_stands() {
     ] {
         let (request, span) = decode_chat(body.as_bytes()).unwrap();
         assert_eq!(request.model, "home");
-        let written: String = serde_json::from_str(&body[span]).unwrap();
+        let written: String = serde_json::from_slice(&body.as_bytes()[span]).unwrap();
         assert_eq!(written, "home");
     }
 }
