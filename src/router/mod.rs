@@ -2,7 +2,7 @@
 //! a plan out.
 //!
 //! Pure: no I/O and no clock. The time comes in as an `Instant`, so every rule is a row of a table
-//! in the tests. What attempts and probes found is told to [`Health`]; [`plan`] reads it.
+//! in the tests. What attempts and probes found is told to [`Health`]; [`plan()`] reads it.
 
 mod breaker;
 mod health;
