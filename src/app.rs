@@ -96,13 +96,10 @@ async fn run(
         budget_bytes = gateway.budget.capacity(),
         "ready"
     );
-    let settings = parts.config.server.clone();
-    let accepting = server::serve(Arc::clone(&gateway), listeners, settings, tasks.clone());
-    tasks.spawn(accepting);
+    tasks.spawn(server::serve(Arc::clone(&gateway), listeners, tasks.clone()));
     tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone()));
     tasks.spawn(probe(Arc::clone(&gateway)));
     notify.ready();
-    let grace = parts.config.server.grace;
     while let Signal::Reload = signals.next().await {
         notify.reloading();
         apply(&gateway, &parts, reload());
@@ -110,6 +107,7 @@ async fn run(
     }
     notify.stopping();
     gateway.drain.start();
+    let grace = gateway.dispatch().config().server.grace;
     tracing::info!(grace_seconds = grace.as_secs(), "stopping");
     tokio::select! {
         left = tasks.finished(grace) => match left {

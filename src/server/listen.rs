@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use crate::budget::Reservation;
 use crate::config::{Listen, Server};
@@ -119,11 +120,10 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
 
 /// Accepts connections on all listeners until the drain begins. Returns when no new one will be
 /// taken; those that are open go on in `tasks`.
-pub async fn serve(gateway: Arc<Gateway>, listeners: Vec<Listener>, server: Server, tasks: Tasks) {
+pub async fn serve(gateway: Arc<Gateway>, listeners: Vec<Listener>, tasks: Tasks) {
     let acceptor = Arc::new(Acceptor {
         gateway,
-        permits: Arc::new(Semaphore::new(server.max_connections)),
-        limits: Limits::new(&server),
+        places: Places::default(),
         idle: Idle::default(),
         tasks: tasks.clone(),
     });
@@ -136,16 +136,48 @@ pub async fn serve(gateway: Arc<Gateway>, listeners: Vec<Listener>, server: Serv
 /// What the accept loops share.
 struct Acceptor {
     gateway: Arc<Gateway>,
-    permits: Arc<Semaphore>,
-    limits: Limits,
+    places: Places,
     idle: Idle,
     tasks: Tasks,
 }
 
 /// What one connection holds.
 struct Held {
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
     _memory: Reservation,
+}
+
+/// How many connections there are. Their limit can change at any time, so that it is no semaphore.
+#[derive(Clone, Default)]
+struct Places(Arc<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    count: AtomicUsize,
+    freed: Notify,
+}
+
+/// A connection's place; given back when dropped.
+struct Place(Arc<Taken>);
+
+impl Places {
+    fn take(&self, most: usize) -> Option<Place> {
+        let one_more = |taken: usize| (taken < most).then_some(taken + 1);
+        let count = &self.0.count;
+        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Place(Arc::clone(&self.0)))
+    }
+
+    async fn freed(&self) {
+        self.0.freed.notified().await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.freed.notify_one();
+    }
 }
 
 impl Acceptor {
@@ -179,25 +211,23 @@ impl Acceptor {
 
     /// Waits for a free place; while there is none, the connection that has been idle longest is
     /// asked to end, so that idle clients cannot lock others out.
-    async fn place(&self) -> OwnedSemaphorePermit {
+    async fn place(&self) -> Place {
         loop {
-            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-                return permit;
+            let most = self.gateway.dispatch().config().server.max_connections;
+            if let Some(place) = self.places.take(most) {
+                return place;
             }
             self.idle.shed_oldest();
-            let free = Arc::clone(&self.permits).acquire_owned();
-            if let Ok(Ok(permit)) = tokio::time::timeout(SHED_PAUSE, free).await {
-                return permit;
-            }
+            tokio::time::timeout(SHED_PAUSE, self.places.freed()).await.ok();
         }
     }
 
-    fn begin(&self, accepted: Accepted, permit: OwnedSemaphorePermit) {
+    fn begin(&self, accepted: Accepted, place: Place) {
         let Ok(memory) = self.gateway.budget.reserve(CONNECTION_BYTES) else {
             self.gateway.metrics.shed("connection");
             return;
         };
-        let held = Held { _permit: permit, _memory: memory };
+        let held = Held { _place: place, _memory: memory };
         match accepted {
             Accepted::Tcp(stream) => {
                 // Without it a short stream waits 40 ms for the client's delayed ACK.
@@ -214,7 +244,8 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let gateway = Arc::clone(&self.gateway);
-        let guarded = Guarded::new(stream, &self.limits, &self.idle);
+        let limits = Limits::new(&gateway.dispatch().config().server);
+        let guarded = Guarded::new(stream, &limits, &self.idle);
         self.tasks.spawn(async move {
             let _counted = gateway.metrics.connection_opened();
             let _held = held;

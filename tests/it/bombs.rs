@@ -1,9 +1,11 @@
 //! Too large, too slow, too many, too deep: each bound to the byte.
 
+use std::fs;
+
 use crate::support::http::request;
 use crate::support::{
     Act, Conn, Gateway, NO_RETRY, OpenAi, Setup, alias, bound, emulated, openai, reply, run,
-    run_long,
+    run_long, until,
 };
 
 async fn with_server(lines: &str) -> (OpenAi, Gateway) {
@@ -235,6 +237,34 @@ fn the_last_place_is_for_the_one_who_comes() {
             }
             conn.answer(false).await.expect("it was sent away").expect(200);
         }
+    });
+}
+
+#[test]
+fn a_reload_changes_how_many_may_come() {
+    run(async {
+        let (_fake, gateway) = with_server("max_connections = 1\nidle_timeout = \"10m\"").await;
+        let hello = request("GET", "/healthz", &gateway.host(), &[], b"");
+        let served = async |conns: &mut [Conn]| {
+            let mut all = true;
+            for conn in conns {
+                let sent = conn.send(&hello).await.is_ok();
+                all &= sent && conn.answer(false).await.is_some_and(|it| it.status() == 200);
+            }
+            all
+        };
+        let mut two = [gateway.conn().await, gateway.conn().await];
+        assert!(!served(&mut two).await, "the second one took the first one's place");
+        let file = fs::read_to_string(&gateway.config).unwrap();
+        fs::write(&gateway.config, file.replace("max_connections = 1", "max_connections = 3"))
+            .unwrap();
+        drop(two);
+        gateway.signal("HUP");
+        until("there is room for two", async || {
+            let mut two = [gateway.conn().await, gateway.conn().await];
+            (served(&mut two).await && served(&mut two).await).then_some(())
+        })
+        .await;
     });
 }
 
