@@ -1,4 +1,88 @@
 //! edgehold: one local address for language models on an ARM gateway.
+//!
+//! This is the map of the house. It says which way a request goes, who may use whom, which rules
+//! must not be broken, and where a new provider or a new path would go.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! bytes in -> server::conn (framing, deadlines) -> hyper -> server (limits, Host, Origin, token)
+//!          -> dialect::openai (decode) -> chat::Request -> dispatch
+//!          -> router (which targets, in which order) -> provider (one attempt)
+//!          -> dialect (Relay or Collector) -> bytes out
+//! ```
+//!
+//! - [`server`] accepts, checks, reads the body under a [`budget`] reservation and hands
+//!   [`dispatch`] a decoded [`chat::Request`], with the client's own bytes beside it.
+//! - [`dispatch`] resolves the name, asks [`router::plan()`] for an order, and makes one attempt
+//!   after the other until a first token is there.
+//! - [`provider`] makes one attempt: its turn, the model's context window and load, the call, the
+//!   status. A failure says what the target's health learns and what may be tried next.
+//! - [`dialect::Relay`] turns the provider's stream into the client's as it comes. Where both speak
+//!   the same dialect the frames go on as slices of what was received. [`dialect::Collector`]
+//!   gathers an answer that is no stream.
+//!
+//! # The levels
+//!
+//! Imports point down only. `scripts/check-layers` checks that, and the fences.
+//!
+//! | level | module | what it is | fence |
+//! | --- | --- | --- | --- |
+//! | | [`cli`] | what a person types; exit codes | the only user of clap |
+//! | | [`app`] | the composition root: configuration, parts, tasks, drain | may name every module |
+//! | 4 | [`server`] | listeners, connections, limits, paths, error kinds as statuses | the only HTTP server |
+//! | 3 | [`dispatch`] | one request's life: plan, attempt, retry, fall back | |
+//! | 2 | [`provider`] | client pools, one attempt with its deadlines, free probes | the only HTTP client and TLS |
+//! | 2 | [`router`] | names to targets; breakers, pauses, links | no I/O, no clock: the time comes in |
+//! | 1 | [`dialect`] | wire formats, both ways | no I/O, no clock, no logging |
+//! | 1 | [`telemetry`] | logs, counters, histograms | |
+//! | 0 | [`chat`] | the neutral vocabulary: requests, events, usage, errors | data only |
+//! | 0 | [`config`] | the TOML as checked types with every default; secrets | the only reader of TOML and, with the command line, of the environment |
+//! | 0 | [`budget`] | bytes of memory to give out | |
+//! | 0 | [`lifecycle`] | signals, drain, tasks, what systemd is told | |
+//!
+//! One step is sideways: `provider` says in `router`'s words how an attempt ended
+//! ([`router::Outcome`], [`router::LinkFault`]). The router knows nothing of providers.
+//!
+//! # Tasks
+//!
+//! One thread runs everything (tokio, `current_thread`); two more only look up names. [`app`]
+//! lists the tasks and what each waits for. Three kinds begin elsewhere, in [`provider`], because
+//! they must outlive the request that began them: a model load, the end of a transfer whose answer
+//! has been read, and the driver of a pooled connection.
+//!
+//! # Rules that hold everywhere
+//!
+//! 1. **Nothing is glued together.** Another target is tried in silence only until the first token
+//!    has gone out. After that a broken stream ends with an error event and without an end mark.
+//! 2. **Nothing is held that was not reserved.** What a client or a provider decides the size of is
+//!    taken from the [`budget::Budget`] first. A reservation never waits: 503, or 413.
+//! 3. **A link is no target.** That a provider cannot be reached (DNS, connect, TLS, a captive
+//!    portal) says nothing of its models: it marks the way down, at once for all of them, and
+//!    never opens a breaker.
+//! 4. **`local` fails closed**, also against models that a local Ollama runs in a cloud.
+//! 5. **A cut prompt is no answer.** An Ollama that reports as many prompt tokens as its window has
+//!    answered another question.
+//! 6. **Probes are free** and wake no model.
+//! 7. **Who leaves, cancels**: the upstream call ends with the client's connection. A model load
+//!    does not.
+//! 8. **Secrets and prompts are in no log, error, page or metric.** A key is read where it is sent,
+//!    goes to its provider's origin only, and prints as `***`.
+//! 9. **Two readers must agree.** Bytes that RFC 9112 lets two parsers understand differently are
+//!    refused before hyper sees them.
+//! 10. **Every wait has a deadline**, and every list has a bound.
+//!
+//! # Where things go
+//!
+//! - A provider of a known dialect needs a `base_url` and no code.
+//! - A new dialect is a folder in [`dialect`] (decode what it answers, encode what it is asked), a
+//!   [`config::ProviderKind`], its addresses in `provider::Paths`, and its arms in
+//!   `provider::attempt` and `dispatch::chat`. The compiler names them all: no match on these types
+//!   has a wildcard.
+//! - A new path is a row of the table in `server::route` and a handler.
+//! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
+//!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
+//! - A rule for choosing targets belongs in [`router`], with a row in its tables.
 
 pub mod app;
 pub mod budget;

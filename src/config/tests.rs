@@ -60,6 +60,16 @@ fn every_file_of_the_config_folder_loads() {
 }
 
 #[test]
+fn the_readmes_example_loads() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let env = Env::from([("OPENAI_API_KEY", "sk-0123456789abcdef")]);
+    let config = Config::parse(example, None, &env).unwrap();
+    assert!(config.models.contains_key("default"));
+}
+
+#[test]
 fn the_reference_says_the_codes_own_defaults() {
     let text = fs::read_to_string(folder().join("edgehold.toml")).unwrap();
     let reference = Config::parse(&text, None, &Env::default()).unwrap();

@@ -121,7 +121,11 @@ impl Gateway {
             Err(failed) => respond::error(asked.route, &failed),
         };
         let response = respond::finish(response, &asked.id, head_only);
-        self.metrics.request(asked.route.map_or("other", Route::label), response.status().as_u16());
+        let (path, status) =
+            (asked.route.map_or("other", Route::label), response.status().as_u16());
+        self.metrics.request(path, status);
+        let by = response.headers().get("x-edgehold-target");
+        tracing::debug!(id = %asked.id, path, status, by = ?by, "answered");
         Ok(response.map(|reply| reply.keeping(busy)))
     }
 

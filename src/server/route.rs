@@ -122,6 +122,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_names_every_path() {
+        let readme = include_str!("../../README.md");
+        for path in PATHS {
+            assert!(readme.contains(&format!("{}`", path.path)), "{}", path.path);
+        }
+    }
+
+    #[test]
     fn paths_and_methods() {
         let options = |text: &str| Ok(Found::Options(text.to_owned()));
         let table = [
