@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::budget::{Budget, Reservation};
+use crate::budget::Reservation;
 use crate::chat::{Error, Kind, Request, Response};
 use crate::config::{Place, ProviderKind};
 use crate::dialect::openai::{self, Stamp, StreamEncoder};
 use crate::dialect::{Collector, Dialect, Relay, estimate};
-use crate::dispatch::refusal::over_budget;
-use crate::dispatch::stream::AnswerStream;
+use crate::dispatch::cut::{cut_at, was_cut};
+use crate::dispatch::memory::{ATTEMPT_BYTES, hold, reserve};
+use crate::dispatch::stream::{AnswerStream, Begun};
 use crate::dispatch::trial::Trial;
-use crate::dispatch::{
-    ATTEMPT_BYTES, Answer, AnswerBody, Dispatch, Operation, Refusal, Step, Trail, Wishes, reserve,
-};
+use crate::dispatch::{Answer, AnswerBody, Dispatch, Operation, Refusal, Step, Trail, Wishes};
 use crate::provider::{Call, ChatCall, Exchange, Failure, Next, Pump, Upstream};
 use crate::router::Outcome;
 
@@ -93,19 +92,6 @@ struct Opened {
 enum Content {
     Whole { response: Response, raw: Option<Bytes> },
     Begun(Box<Begun>),
-}
-
-/// A stream whose first token has come.
-pub(super) struct Begun {
-    pub(super) upstream: Arc<Upstream>,
-    pub(super) exchange: Exchange,
-    pub(super) relay: Relay,
-    /// What is ready for the client.
-    pub(super) pieces: Vec<Bytes>,
-    /// Whether the provider has ended its answer already.
-    pub(super) ended: bool,
-    /// Estimated tokens of the prompt.
-    pub(super) estimate: u32,
 }
 
 /// Most bytes that may come before the first token: comments, roles, empty pieces. All of them
@@ -236,30 +222,6 @@ impl ChatOperation<'_> {
     }
 }
 
-/// The window that a prompt filled, if it did.
-pub(super) fn cut_at(num_ctx: Option<u32>, input_tokens: u64) -> Option<u32> {
-    num_ctx.filter(|window| input_tokens >= u64::from(*window))
-}
-
-/// What a client is told about an answer to a prompt that was cut.
-pub(super) fn was_cut(target: &str, num_ctx: u32) -> Error {
-    Error::new(
-        Kind::ContextLength,
-        format!(
-            "{target} cut the prompt to its context of {num_ctx} tokens, so its answer is not passed on; the prompt has more tokens than that: shorten it"
-        ),
-    )
-}
-
-/// Lets the reservation cover `bytes`.
-pub(super) fn hold(reservation: &mut Reservation, bytes: usize) -> Result<(), Failure> {
-    let missing = bytes.saturating_sub(reservation.bytes());
-    if missing == 0 {
-        return Ok(());
-    }
-    reservation.grow(missing).map_err(|shed| over_budget(&shed))
-}
-
 /// Reads a body whole, under the reservation, up to `most` bytes.
 pub(super) async fn read_whole(
     pump: &mut Pump,
@@ -306,12 +268,4 @@ async fn collect(
 pub(super) fn gone(trial: &Trial) -> Failure {
     let message = format!("the provider of {} is not configured", trial.name());
     Failure::passed_by(Error::new(Kind::Internal, message))
-}
-
-/// The budget's handle, for those who open bodies.
-impl Dispatch {
-    /// The memory that there is to give out.
-    pub fn budget(&self) -> &Arc<Budget> {
-        &self.budget
-    }
 }

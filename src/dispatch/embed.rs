@@ -9,11 +9,9 @@ use crate::chat::{EmbedRequest, Usage};
 use crate::config::{Place, ProviderKind};
 use crate::dialect::{estimate, ollama, openai};
 use crate::dispatch::chat::{gone, read_whole};
+use crate::dispatch::memory::{ATTEMPT_BYTES, reserve};
 use crate::dispatch::trial::Trial;
-use crate::dispatch::{
-    ATTEMPT_BYTES, Dispatch, EmbedAnswer, EmbedBody, Operation, Refusal, Step, Trail, Wishes,
-    reserve,
-};
+use crate::dispatch::{Dispatch, EmbedAnswer, EmbedBody, Operation, Refusal, Step, Trail, Wishes};
 use crate::provider::{Call, EmbedCall, Failure};
 
 /// A request for embeddings, ready to be served.

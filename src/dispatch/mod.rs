@@ -8,7 +8,9 @@
 
 mod answer;
 mod chat;
+mod cut;
 mod embed;
+mod memory;
 mod refusal;
 mod retry;
 mod stream;
@@ -21,19 +23,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::budget::{Budget, Reservation};
+use crate::budget::Budget;
 use crate::chat::{Error, Kind};
 use crate::config::{Config, Conflict, Locality, Place, Target};
 use crate::dispatch::retry::Backoff;
 use crate::dispatch::trial::Trial;
 use crate::provider::{Failure, Next, Providers};
-use crate::router::{self, Health, Listings, Plan, Resolution, Route, Snapshot, Verdict};
+use crate::router::{self, Health, Listings, Plan, Resolution, Route, Snapshot};
 use crate::telemetry::Metrics;
 
 pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
 pub use chat::ChatJob;
 pub use embed::EmbedJob;
-pub use refusal::{Refusal, budget_error};
+pub use memory::budget_error;
+pub use refusal::Refusal;
 pub use stream::AnswerStream;
 
 /// Everything that serves requests under one configuration. A reload makes a new one; requests
@@ -331,17 +334,4 @@ trait Operation: Sync {
         step: Step<'_>,
         trial: Trial,
     ) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
-}
-
-/// Memory that an attempt takes for its connection and buffers: hyper's 8 KiB to read, and what
-/// the connection and its tasks hold.
-const ATTEMPT_BYTES: usize = 12 * 1024;
-
-fn reserve(budget: &Arc<Budget>, bytes: usize) -> Result<Reservation, Failure> {
-    budget.reserve(bytes).map_err(|shed| refusal::over_budget(&shed))
-}
-
-/// Whether a plan's step would be taken.
-pub fn is_taken(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Take)
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::budget::Shed;
 use crate::chat::{Error, Kind};
 use crate::config::Target;
 use crate::provider::{Failure, Next};
-use crate::router::{Outcome, Plan, Verdict};
+use crate::router::{Plan, Verdict};
 
 /// The wait that a client is told where nothing says how long it will be.
 const SOME_WAIT: Duration = Duration::from_secs(5);
@@ -91,30 +90,4 @@ fn with_wait(mut error: Error) -> Error {
         error.retry_after = Some(SOME_WAIT);
     }
     error
-}
-
-/// The memory budget refused.
-pub(super) fn over_budget(shed: &Shed) -> Failure {
-    Failure { outcome: Outcome::Neutral, error: budget_error(shed), next: Next::Nothing }
-}
-
-/// What a client is told when the memory budget refuses: to come again, or that it never fits.
-pub fn budget_error(shed: &Shed) -> Error {
-    if shed.never_fits() {
-        return Error::new(
-            Kind::TooLarge,
-            format!(
-                "this needs {} bytes of memory and edgehold may use {} ([memory] cap)",
-                shed.wanted, shed.capacity
-            ),
-        );
-    }
-    Error::new(
-        Kind::Overloaded,
-        format!(
-            "edgehold's memory is in use: {} bytes wanted, {} free; try again",
-            shed.wanted, shed.free
-        ),
-    )
-    .retry_after(Duration::from_secs(1))
 }

@@ -16,8 +16,8 @@ use http_body::{Body, Frame, SizeHint};
 use crate::budget::Reservation;
 use crate::chat::Error;
 use crate::dialect::{Broken, Relay};
-use crate::dispatch::ATTEMPT_BYTES;
-use crate::dispatch::chat::{Begun, cut_at, hold, was_cut};
+use crate::dispatch::cut::{cut_at, was_cut};
+use crate::dispatch::memory::{ATTEMPT_BYTES, hold};
 use crate::dispatch::trial::Trial;
 use crate::provider::{Exchange, Failure, Upstream};
 use crate::telemetry::Guard;
@@ -31,6 +31,19 @@ const GATHER_TURNS: u8 = 2;
 
 /// A stream may be longer than a whole answer, since it is not held; but not endless.
 const LONGEST_STREAM: u64 = 16;
+
+/// A stream whose first token has come.
+pub(super) struct Begun {
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) exchange: Exchange,
+    pub(super) relay: Relay,
+    /// What is ready for the client.
+    pub(super) pieces: Vec<Bytes>,
+    /// Whether the provider has ended its answer already.
+    pub(super) ended: bool,
+    /// Estimated tokens of the prompt.
+    pub(super) estimate: u32,
+}
 
 /// An answer's stream in the client's dialect. It ends with the dialect's own end, or with its
 /// error event.

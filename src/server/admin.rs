@@ -12,7 +12,8 @@ use crate::config::TARGET;
 use crate::dispatch::Dispatch;
 use crate::server::Gateway;
 use crate::server::body::Reply;
-use crate::server::respond::{Failed, JSON, text, whole};
+use crate::server::failed::Failed;
+use crate::server::respond::{JSON, text, whole};
 use crate::telemetry::Gauge;
 
 /// The media type of Prometheus' text format 0.0.4.

@@ -17,7 +17,7 @@ use crate::budget::{Budget, Reservation};
 use crate::chat::{Error, Kind};
 use crate::dispatch::{AnswerStream, budget_error};
 use crate::server::conn::Busy;
-use crate::server::respond::Failed;
+use crate::server::failed::Failed;
 
 /// A body's bytes are held several times over while they are served: as they came, decoded, and
 /// as they go to a provider.

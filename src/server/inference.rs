@@ -19,8 +19,9 @@ use crate::dialect::json::too_deep;
 use crate::dialect::openai::{self, Stamp};
 use crate::dispatch::{Answer, AnswerBody, ChatJob, EmbedBody, EmbedJob, Wishes};
 use crate::server::body::{self, Reply, Wanted};
+use crate::server::failed::Failed;
 use crate::server::gate::Caller;
-use crate::server::respond::{self, EVENTS, Failed, JSON, TEXT, with_trail};
+use crate::server::respond::{self, EVENTS, JSON, TEXT, with_trail};
 use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway};
 

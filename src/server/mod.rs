@@ -9,6 +9,7 @@ pub mod conn;
 
 mod admin;
 mod body;
+mod failed;
 mod gate;
 mod inference;
 mod listen;
@@ -32,8 +33,8 @@ use crate::dispatch::Dispatch;
 use crate::lifecycle::Drain;
 use crate::server::body::Reply;
 use crate::server::conn::Busy;
+use crate::server::failed::Failed;
 use crate::server::gate::Gate;
-use crate::server::respond::Failed;
 use crate::server::route::{Found, Route};
 use crate::telemetry::Metrics;
 

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::chat::Error;
 use crate::config::{Locality, Place, Target};
-use crate::dispatch::{Dispatch, is_taken};
+use crate::dispatch::Dispatch;
 use crate::router::{Plan, Route, Verdict};
 use crate::server::body::Reply;
+use crate::server::failed::Failed;
 use crate::server::gate::Caller;
-use crate::server::respond::{Failed, JSON, whole};
+use crate::server::respond::{JSON, whole};
 
 /// Every name that a client can ask for.
 pub(super) async fn list(dispatch: &Arc<Dispatch>) -> Result<Response<Reply>, Failed> {
@@ -78,7 +79,7 @@ fn explain(dispatch: &Dispatch, route: &Route, locality: &str, plan: &Plan) -> V
                 Verdict::Take => ("taken", "first that can be tried".to_owned()),
                 Verdict::Skip(reason) => ("skipped", reason.to_string()),
             };
-            taken |= is_taken(&step.verdict);
+            taken |= step.verdict == Verdict::Take;
             let provider = dispatch.config().providers.get(&step.target.provider);
             let place = match provider.map(|provider| provider.place) {
                 Some(Place::Local) => "local",

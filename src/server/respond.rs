@@ -8,11 +8,12 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::chat::{Error, Kind};
+use crate::chat::Kind;
 use crate::config::Place;
 use crate::dialect::openai;
-use crate::dispatch::{Refusal, Trail};
+use crate::dispatch::Trail;
 use crate::server::body::Reply;
+use crate::server::failed::Failed;
 use crate::server::route::Route;
 
 /// Media types that we send.
@@ -20,30 +21,6 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const EVENTS: &str = "text/event-stream";
-
-/// An error on its way out, with what its headers say.
-#[derive(Debug)]
-pub(super) struct Failed {
-    pub(super) error: Error,
-    /// How many calls of providers were made for it.
-    pub(super) attempts: u32,
-    /// For 405: the methods that there are.
-    pub(super) allow: Option<String>,
-    /// Whether the rest of the request was not read, so that the connection has to end.
-    pub(super) unread: bool,
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { error, attempts: 0, allow: None, unread: false }
-    }
-}
-
-impl From<Refusal> for Failed {
-    fn from(refusal: Refusal) -> Self {
-        Self { attempts: refusal.attempts, ..refusal.error.into() }
-    }
-}
 
 /// The status of each kind of error.
 pub(super) fn status(kind: Kind) -> StatusCode {

@@ -3,7 +3,7 @@
 use http::{Method, Request};
 
 use crate::chat::{Error, Kind};
-use crate::server::respond::Failed;
+use crate::server::failed::Failed;
 
 /// Where a path leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

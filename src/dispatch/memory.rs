@@ -1,0 +1,52 @@
+//! The memory of one attempt, and what a client is told when there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::budget::{Budget, Reservation, Shed};
+use crate::chat::{Error, Kind};
+use crate::provider::{Failure, Next};
+use crate::router::Outcome;
+
+/// Memory that an attempt takes for its connection and buffers: hyper's 8 KiB to read, and what
+/// the connection and its tasks hold.
+pub(super) const ATTEMPT_BYTES: usize = 12 * 1024;
+
+pub(super) fn reserve(budget: &Arc<Budget>, bytes: usize) -> Result<Reservation, Failure> {
+    budget.reserve(bytes).map_err(|shed| over_budget(&shed))
+}
+
+/// Lets the reservation cover `bytes`.
+pub(super) fn hold(reservation: &mut Reservation, bytes: usize) -> Result<(), Failure> {
+    let missing = bytes.saturating_sub(reservation.bytes());
+    if missing == 0 {
+        return Ok(());
+    }
+    reservation.grow(missing).map_err(|shed| over_budget(&shed))
+}
+
+/// The memory budget refused.
+fn over_budget(shed: &Shed) -> Failure {
+    Failure { outcome: Outcome::Neutral, error: budget_error(shed), next: Next::Nothing }
+}
+
+/// What a client is told when the memory budget refuses: to come again, or that it never fits.
+pub fn budget_error(shed: &Shed) -> Error {
+    if shed.never_fits() {
+        return Error::new(
+            Kind::TooLarge,
+            format!(
+                "this needs {} bytes of memory and edgehold may use {} ([memory] cap)",
+                shed.wanted, shed.capacity
+            ),
+        );
+    }
+    Error::new(
+        Kind::Overloaded,
+        format!(
+            "edgehold's memory is in use: {} bytes wanted, {} free; try again",
+            shed.wanted, shed.free
+        ),
+    )
+    .retry_after(Duration::from_secs(1))
+}
