@@ -94,8 +94,8 @@ enum Content {
     Begun(Box<Begun>),
 }
 
-/// Most bytes that may come before the first token: comments, roles, empty pieces. All of them
-/// are held until then.
+/// Most bytes of whole events that may come before the first token: comments, roles, empty pieces.
+/// All of them are held until then. The first token's own event may be longer.
 const LONGEST_PREAMBLE: usize = 64 * 1024;
 
 impl ChatOperation<'_> {
@@ -146,11 +146,11 @@ impl ChatOperation<'_> {
                 }
             };
             done.map_err(|broken| Failure::broken(trial.name(), broken))?;
-            let held = pieces.iter().map(Bytes::len).sum::<usize>() + relay.held_bytes();
-            if held > LONGEST_PREAMBLE && !relay.facts().first_token {
+            let ready = pieces.iter().map(Bytes::len).sum::<usize>();
+            if ready > LONGEST_PREAMBLE && !relay.facts().first_token {
                 return Err(Failure::bad_answer(trial.name(), "it goes on and on without a token"));
             }
-            hold(reservation, ATTEMPT_BYTES + held)?;
+            hold(reservation, ATTEMPT_BYTES + ready + relay.held_bytes())?;
         }
         exchange.pump.flowing();
         let estimate = self.estimate;

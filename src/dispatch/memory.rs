@@ -22,12 +22,31 @@ pub(super) fn hold(reservation: &mut Reservation, bytes: usize) -> Result<(), Fa
     if missing == 0 {
         return Ok(());
     }
-    reservation.grow(missing).map_err(|shed| over_budget(&shed))
+    reservation.grow(missing).map_err(|shed| match shed.wanted > shed.capacity / 2 {
+        true => refused(too_large(&shed)),
+        false => over_budget(&shed),
+    })
+}
+
+/// An answer that took most of the memory and wants more. It grows in small steps, so that it
+/// rarely asks for more than there is at all: to come again would not help it.
+fn too_large(shed: &Shed) -> Error {
+    Error::new(
+        Kind::TooLarge,
+        format!(
+            "the answer needs more than {} bytes of memory and edgehold may use {} ([memory] cap); ask for it as a stream, which is not held, or for fewer tokens",
+            shed.wanted, shed.capacity
+        ),
+    )
 }
 
 /// The memory budget refused.
 fn over_budget(shed: &Shed) -> Failure {
-    Failure { outcome: Outcome::Neutral, error: budget_error(shed), next: Next::Nothing }
+    refused(budget_error(shed))
+}
+
+fn refused(error: Error) -> Failure {
+    Failure { outcome: Outcome::Neutral, error, next: Next::Nothing }
 }
 
 /// What a client is told when the memory budget refuses: to come again, or that it never fits.

@@ -267,3 +267,32 @@ fn over_budget_is_refused_and_what_never_fits_says_so() {
         drop(waiting);
     });
 }
+
+#[test]
+fn a_whole_answer_is_held_within_the_budget_too() {
+    run(async {
+        let long = "y".repeat(3_000_000);
+        let (remote, local) = (OpenAi::saying(&long), Ollama::saying(&long));
+        let tables = remote.cloud("remote")
+            + &local.local("local")
+            + NO_RETRY
+            + "[memory]\ncap = \"8MiB\"\n";
+        let gateway = Gateway::with(&tables).await;
+        for model in ["remote/gpt-test", "local/tiny"] {
+            let answer = gateway.chat(model, "hello").await.expect(413);
+            assert_eq!(answer.error().0, "request_too_large", "{model}");
+        }
+        // What is not held needs no room: a stream of the same length goes through.
+        let stream = gateway.chat_stream("remote/gpt-test", "hello").await.expect(200);
+        assert_eq!(stream.stream().text.len(), long.len());
+        let (short_remote, short_local) = ("z".repeat(500_000), "z".repeat(500_000));
+        remote.says(&short_remote);
+        local.chat_acts(ollama::stream(&short_local));
+        for model in ["remote/gpt-test", "local/tiny"] {
+            let answer = gateway.chat(model, "hello").await.expect(200);
+            assert_eq!(answer.content().len(), short_remote.len(), "{model}");
+        }
+        assert!(gateway.metric("edgehold_budget_peak_bytes").await >= 1_000_000.0);
+        assert!(gateway.metric("edgehold_budget_shed_total").await >= 2.0);
+    });
+}
