@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::budget::{self, Budget};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
-use crate::lifecycle::{Drain, Executor, Notify, NotifyEnv, Signal, Signals, Tasks};
+use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
 use crate::provider::{Providers, Upstream};
 use crate::server::{self, Gateway};
 use crate::telemetry::{Metrics, log};
@@ -87,7 +87,7 @@ async fn run(
 ) -> Result<(), AppError> {
     let mut signals = Signals::new().map_err(AppError::Runtime)?;
     let tasks = Tasks::new();
-    let parts = Parts { config: Arc::new(config), executor: Executor::new(Tasks::new()) };
+    let parts = Parts { config: Arc::new(config), background: Tasks::new() };
     let listeners = server::bind(&parts.config.server).map_err(AppError::Listen)?;
     let gateway = parts.gateway().map_err(AppError::Parts)?;
     tracing::info!(
@@ -126,14 +126,14 @@ async fn second_stop(signals: &mut Signals) {
 /// What parts are made of.
 struct Parts {
     config: Arc<Config>,
-    executor: Executor,
+    background: Tasks,
 }
 
 impl Parts {
     fn gateway(&self) -> io::Result<Arc<Gateway>> {
         let metrics = Arc::new(Metrics::default());
         let budget = Budget::new(budget_bytes(&self.config));
-        let providers = Providers::new(&self.config, &self.executor)?;
+        let providers = Providers::new(&self.config, &self.background)?;
         let dispatch = Dispatch::new(
             Arc::clone(&self.config),
             providers,
@@ -157,7 +157,7 @@ fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) 
     let old = gateway.dispatch();
     let made = loaded.map_err(|error| error.to_string()).and_then(|config| {
         let providers =
-            Providers::new(&config, &parts.executor).map_err(|error| error.to_string())?;
+            Providers::new(&config, &parts.background).map_err(|error| error.to_string())?;
         Ok((Arc::new(config), providers))
     });
     match made {
@@ -221,8 +221,8 @@ pub struct ProbeReport {
 /// Where the parts cannot be made of the configuration.
 pub fn probe_all(config: &Config) -> Result<Vec<ProbeReport>, AppError> {
     runtime()?.block_on(async {
-        let executor = Executor::new(Tasks::new());
-        let providers = Providers::new(config, &executor).map_err(AppError::Parts)?;
+        let background = Tasks::new();
+        let providers = Providers::new(config, &background).map_err(AppError::Parts)?;
         let mut reports = Vec::new();
         for upstream in providers.iter() {
             let (ok, detail) = match upstream.probe().await {

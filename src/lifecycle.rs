@@ -138,28 +138,6 @@ impl Drop for Running {
     }
 }
 
-/// Runs hyper's own tasks: connections to providers, which nobody waits for at the end.
-#[derive(Debug, Clone)]
-pub struct Executor(Tasks);
-
-impl Executor {
-    /// Runs tasks among `tasks`.
-    pub fn new(tasks: Tasks) -> Self {
-        Self(tasks)
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Executor
-where
-    F: Future + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.0.spawn(async move {
-            task.await;
-        });
-    }
-}
-
 /// What systemd put into the environment.
 #[derive(Debug, Clone, Default)]
 pub struct NotifyEnv {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::budget::Reservation;
-use crate::chat::{Error, Kind, Request, Response};
+use crate::chat::{Error, Kind, Request, Response, Usage};
 use crate::config::{Place, ProviderKind};
 use crate::dialect::openai::{self, Stamp, StreamEncoder};
 use crate::dialect::{Collector, Dialect, Relay, estimate};
@@ -152,6 +152,8 @@ impl ChatOperation<'_> {
             }
             hold(reservation, ATTEMPT_BYTES + ready + relay.held_bytes())?;
         }
+        // A short answer may be there as a whole, with what it says of its prompt.
+        self.check_window(upstream, &exchange, trial, relay.facts().usage)?;
         exchange.pump.flowing();
         let estimate = self.estimate;
         Ok(Begun { upstream: Arc::clone(upstream), exchange, relay, pieces, ended, estimate })
@@ -188,7 +190,7 @@ impl ChatOperation<'_> {
             ProviderKind::Ollama => {
                 let pump = &mut exchange.pump;
                 let response = collect(pump, most, trial, reservation).await?;
-                self.check_window(upstream, &exchange, trial, &response)?;
+                self.check_window(upstream, &exchange, trial, response.usage)?;
                 upstream.let_end(exchange.pump);
                 Ok(Content::Whole { response, raw: None })
             }
@@ -201,10 +203,10 @@ impl ChatOperation<'_> {
         upstream: &Upstream,
         exchange: &Exchange,
         trial: &Trial,
-        response: &Response,
+        usage: Option<Usage>,
     ) -> Result<(), Failure> {
         let model = &trial.target().model;
-        let Some(usage) = response.usage else { return Ok(()) };
+        let Some(usage) = usage else { return Ok(()) };
         match cut_at(exchange.num_ctx, usage.input_tokens) {
             None => {
                 upstream.learn_prompt(model, self.estimate, usage.input_tokens);

@@ -1,14 +1,11 @@
 //! One attempt: a turn, the model load, the call, and what the response's head says.
 
+use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Response, Uri};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::rt::Executor as _;
+use http::Uri;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,11 +14,11 @@ use crate::chat::{EmbedRequest, Error, Kind, Request};
 use crate::config::{Locality, Place, ProviderKind, Target};
 use crate::dialect::ollama::{self as wire, Options, Shown};
 use crate::dialect::{Unsupported, decode_error, openai};
-use crate::provider::client::{is_encoded, is_type};
+use crate::provider::client::Response;
 use crate::provider::failure::{Failure, Phase};
+use crate::provider::http1::{Body, Media};
 use crate::provider::ollama::{LoadState, Ready, unloads_at_once};
 use crate::provider::pump::Pump;
-use crate::provider::retry_after::wait_asked;
 use crate::provider::slots::NoTurn;
 use crate::provider::{Exchange, Upstream};
 use crate::router::LinkFault;
@@ -194,15 +191,15 @@ impl Upstream {
 
     async fn show(&self, call: &Call<'_>) -> Result<Shown, Failure> {
         let target = call.target.to_string();
-        let body = Bytes::from(wire::show_body(&call.target.model));
+        let body = wire::show_body(&call.target.model);
         let phase = Phase::begin("model's description", SMALL_WAIT, call.request_end);
         let response = self
             .http
-            .post(self.paths.show.clone(), body, phase.until)
+            .post(&self.paths.show, &body, phase.until)
             .await
             .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
         let response = self.checked(&target, response).await?;
-        let body = small_body(response.into_body(), SMALL_ANSWER)
+        let body = small_body(response.body, SMALL_ANSWER)
             .await
             .map_err(|why| Failure::bad_answer(&target, &why))?;
         let shown = wire::decode_show(&body).map_err(|bad| Failure::bad_answer(&target, &bad.0))?;
@@ -232,10 +229,10 @@ impl Upstream {
                     let load = Arc::clone(self).load(
                         call.target.clone(),
                         num_ctx,
-                        (uri.clone(), Bytes::from(body())),
+                        (uri.clone(), body()),
                         sender,
                     );
-                    self.executor.execute(load);
+                    self.background.spawn(load);
                     loading
                 }
             };
@@ -270,13 +267,13 @@ impl Upstream {
         self: Arc<Self>,
         target: Target,
         num_ctx: u32,
-        (uri, body): (Uri, Bytes),
+        (uri, body): (Uri, Vec<u8>),
         ended: watch::Sender<LoadState>,
     ) {
         let name = target.to_string();
         let limit = self.config.deadlines.load;
         let phase = Phase::begin("model load", limit, Instant::now() + limit);
-        let loaded = match self.http.post(uri, body, phase.until).await {
+        let loaded = match self.http.post(&uri, &body, phase.until).await {
             Ok(response) => self.checked(&name, response).await.map(|_| ()),
             Err(error) => Err(Failure::call(&self.config.name, &name, phase, error)),
         };
@@ -308,37 +305,35 @@ impl Upstream {
         let phase = Phase::begin("first token", deadlines.first_token, call.request_end);
         let response = self
             .http
-            .post(uri.clone(), Bytes::from(body), phase.until)
+            .post(uri, &body, phase.until)
             .await
             .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
         let response = self.checked(&target, response).await?;
-        let pump = Pump::new(response.into_body(), target, phase, deadlines.idle, call.request_end);
+        let pump = Pump::new(response.body, target, phase, deadlines.idle, call.request_end);
         Ok(Exchange { pump, dialect: self.dialect(), turn, num_ctx })
     }
 
     /// Passes a response on if its head is that of an answer.
-    async fn checked(
-        &self,
-        target: &str,
-        response: Response<Incoming>,
-    ) -> Result<Response<Incoming>, Failure> {
-        let status = response.status();
-        if is_encoded(response.headers()) {
+    async fn checked(&self, target: &str, response: Response) -> Result<Response, Failure> {
+        let head = &response.head;
+        if head.is_encoded {
             return Err(Failure::bad_answer(target, "it is compressed, which was not asked for"));
         }
-        if status.is_success() {
-            return match is_type(response.headers(), &ANSWER_TYPES) {
-                true => Ok(response),
-                false => Err(self.no_answer(target, "its content type is not that of an answer")),
+        if head.is_success() {
+            return match head.media {
+                Media::Events | Media::Json | Media::Lines => Ok(response),
+                Media::Other => {
+                    Err(self.no_answer(target, "its content type is not that of an answer"))
+                }
             };
         }
-        if status.is_redirection() || status.is_informational() {
+        if head.is_redirection() || head.status < 200 {
             return Err(self.no_answer(target, "it redirects, and redirects are not followed"));
         }
-        let wait = wait_asked(response.headers());
-        let body = small_body(response.into_body(), SMALL_ANSWER).await.unwrap_or_default();
-        let refusal = decode_error(self.dialect(), status.as_u16(), &body);
-        Err(Failure::refused(target, status.as_u16(), refusal, wait))
+        let (status, wait) = (head.status, head.wait);
+        let body = small_body(response.body, SMALL_ANSWER).await.unwrap_or_default();
+        let refusal = decode_error(self.dialect(), status, &body);
+        Err(Failure::refused(target, status, refusal, wait))
     }
 
     /// A page or a redirect where an answer should be: beyond the LAN that is most likely a
@@ -353,8 +348,6 @@ impl Upstream {
     }
 }
 
-const ANSWER_TYPES: [&str; 3] = ["application/json", "text/event-stream", "application/x-ndjson"];
-
 fn busy(message: String) -> Failure {
     Failure::passed_by(Error::new(Kind::Overloaded, message).retry_after(BUSY_WAIT))
 }
@@ -367,11 +360,19 @@ fn unsupported(call: &Call<'_>, what: &Unsupported) -> Failure {
 }
 
 /// Reads a small body whole.
-pub(super) async fn small_body(body: Incoming, most: usize) -> Result<Bytes, String> {
-    let reading = Limited::new(body, most).collect();
-    match tokio::time::timeout(SMALL_WAIT, reading).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("its body did not end in time".to_owned()),
-    }
+pub(super) async fn small_body(mut body: Body, most: usize) -> Result<Vec<u8>, String> {
+    let reading = async {
+        let mut whole = Vec::new();
+        while let Some(piece) =
+            poll_fn(|cx| body.poll_next(cx)).await.map_err(|error| error.to_string())?
+        {
+            if whole.len() + piece.len() > most {
+                return Err(format!("its body is larger than {most} bytes"));
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole)
+    };
+    let late = Err("its body did not end in time".to_owned());
+    tokio::time::timeout(SMALL_WAIT, reading).await.unwrap_or(late)
 }

@@ -1,130 +1,129 @@
 //! The HTTP client of one provider: its pool, its headers and key, and what a failed call means.
 
-use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, PROXY_AUTHORIZATION,
-    USER_AGENT,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy;
+use http::{HeaderName, HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use hyper_util::rt::TokioTimer;
 use tokio::time::Instant;
 
 use crate::config::{Key, Place, Provider, Proxy, Secret};
-use crate::lifecycle::Executor;
-use crate::provider::connect::{ConnectError, Connector, Uses};
+use crate::lifecycle::Tasks;
+use crate::provider::connect::{ConnectError, Connector};
+use crate::provider::http1::{Body, Head, NoHead, exchange};
+use crate::provider::pool::Pool;
 use crate::provider::tls::Tls;
 use crate::router::LinkFault;
 
-/// How long an unused connection is kept. Servers close theirs after 5 s and up; ours must be
-/// the shorter life, or a request meets a connection that is just being closed.
-const POOL_IDLE: Duration = Duration::from_secs(4);
-
-/// hyper's smallest. It bounds an answer's head too, and what a stalled client can pin.
-const BUFFER_BYTES: usize = 8 * 1024;
-
 /// The HTTP client of one provider.
 pub(super) struct HttpClient {
-    pool: legacy::Client<Connector, Full<Bytes>>,
-    headers: HeaderMap,
+    connector: Connector,
+    pool: Arc<Pool>,
+    /// The fields of every head, each with its line's end.
+    standing: Vec<u8>,
     key: Option<Key>,
+    /// Whether a proxy passes plain requests on, and has to be told where to.
+    through_proxy: bool,
+}
+
+/// A response whose head has come.
+#[derive(Debug)]
+pub(super) struct Response {
+    /// Its head.
+    pub(super) head: Head,
+    /// Its body, still to be read.
+    pub(super) body: Body,
 }
 
 impl HttpClient {
     /// # Errors
     /// Where `ca_file` cannot be used, or a header value is none.
-    pub(super) fn new(config: &Provider, proxy: &Proxy, executor: Executor) -> io::Result<Self> {
-        let tls = match config.base_url.https {
+    pub(super) fn new(config: &Provider, proxy: &Proxy, background: Tasks) -> io::Result<Self> {
+        let is_https = config.base_url.https;
+        let tls = match is_https {
             true => Some(Arc::new(Tls::new(config.ca_file.as_deref())?)),
             false => None,
         };
         let proxy = intercept(config, proxy);
-        let mut headers = standing_headers(config)?;
+        let mut standing = standing_fields(config)?;
         // Through a tunnel the CONNECT carries it; on a plain request it has to be with us.
         if let Some(auth) = proxy.as_ref().and_then(Intercept::basic_auth)
-            && !config.base_url.https
+            && !is_https
         {
-            headers.insert(PROXY_AUTHORIZATION, auth.clone());
+            field(&mut standing, "proxy-authorization", auth.as_bytes());
         }
+        let through_proxy = proxy.is_some() && !is_https;
         let connector = Connector::new(tls, proxy, config.deadlines.connect);
-        let pool = legacy::Client::builder(executor)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(config.max_concurrent)
-            .http1_max_buf_size(BUFFER_BYTES)
-            .build(connector);
+        let pool = Pool::new(config.max_concurrent, background);
         let key = config.api_key.clone().map(Key::new);
-        Ok(Self { pool, headers, key })
+        Ok(Self { connector, pool, standing, key, through_proxy })
     }
 
     /// Sends a POST with a JSON body and waits until `until` for the response's head.
     pub(super) async fn post(
         &self,
-        uri: Uri,
-        body: Bytes,
+        uri: &Uri,
+        body: &[u8],
         until: Instant,
-    ) -> Result<Response<Incoming>, CallError> {
-        self.send(Method::POST, uri, body, until).await
+    ) -> Result<Response, CallError> {
+        self.send("POST", uri, body, until).await
     }
 
     /// Sends a GET and waits until `until` for the response's head.
-    pub(super) async fn get(
-        &self,
-        uri: Uri,
-        until: Instant,
-    ) -> Result<Response<Incoming>, CallError> {
-        self.send(Method::GET, uri, Bytes::new(), until).await
+    pub(super) async fn get(&self, uri: &Uri, until: Instant) -> Result<Response, CallError> {
+        self.send("GET", uri, &[], until).await
     }
 
     async fn send(
         &self,
-        method: Method,
-        uri: Uri,
-        body: Bytes,
+        method: &str,
+        uri: &Uri,
+        body: &[u8],
         until: Instant,
-    ) -> Result<Response<Incoming>, CallError> {
-        let request = self.request(method, uri, body)?;
-        match tokio::time::timeout_at(until, self.pool.request(request)).await {
-            Ok(Ok(response)) => {
-                if let Some(uses) = response.extensions().get::<Uses>() {
-                    uses.answered();
-                }
-                Ok(response)
-            }
-            Ok(Err(error)) => Err(CallError::from_pool(&error)),
-            Err(_) => Err(CallError::Late),
+    ) -> Result<Response, CallError> {
+        let head = self.head(method, uri, body.len())?;
+        let calling = self.call(uri, &head, body);
+        tokio::time::timeout_at(until, calling).await.unwrap_or(Err(CallError::Late))
+    }
+
+    async fn call(&self, uri: &Uri, head: &[u8], body: &[u8]) -> Result<Response, CallError> {
+        let mut conn = match self.pool.take() {
+            Some(conn) => conn,
+            None => self.connector.connect(uri.clone()).await?,
+        };
+        let was_used = std::mem::replace(&mut conn.is_used, true);
+        match exchange(conn, &self.pool, head, body).await {
+            Ok((head, body)) => Ok(Response { head, body }),
+            Err(NoHead::Silent(_)) if was_used => Err(CallError::Stale),
+            Err(NoHead::Silent(why) | NoHead::Broken(why)) => Err(CallError::Broken(why)),
         }
     }
 
-    fn request(
-        &self,
-        method: Method,
-        uri: Uri,
-        body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, CallError> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers.clone();
+    fn head(&self, method: &str, uri: &Uri, length: usize) -> Result<Vec<u8>, CallError> {
+        let mut head = Vec::with_capacity(self.standing.len() + 512);
+        head.extend_from_slice(method.as_bytes());
+        head.push(b' ');
+        if self.through_proxy {
+            head.extend_from_slice(uri.scheme_str().unwrap_or("http").as_bytes());
+            head.extend_from_slice(b"://");
+            head.extend_from_slice(uri.authority().map_or("", |it| it.as_str()).as_bytes());
+        }
+        head.extend_from_slice(uri.path_and_query().map_or("/", |it| it.as_str()).as_bytes());
+        head.extend_from_slice(b" HTTP/1.1\r\n");
+        head.extend_from_slice(&self.standing);
         if let Some(key) = &self.key {
             let key = key.current().map_err(|error| CallError::Key(error.to_string()))?;
-            let mut value =
-                HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| {
-                    CallError::Key("the key holds characters that no header may".into())
-                })?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, value);
+            let value = key.expose().as_bytes();
+            if !is_field_value(value) {
+                return Err(CallError::Key("the key holds characters that no header may".into()));
+            }
+            head.extend_from_slice(b"authorization: Bearer ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
         }
-        Ok(request)
+        field(&mut head, "content-length", length.to_string().as_bytes());
+        head.extend_from_slice(b"\r\n");
+        Ok(head)
     }
 }
 
@@ -145,25 +144,46 @@ fn intercept(config: &Provider, proxy: &Proxy) -> Option<Intercept> {
     matcher.intercept(&config.base_url.origin().parse().ok()?)
 }
 
-/// The headers of every call. Nothing of the client's own headers is among them: an Ollama
+/// The fields of every call. Nothing of the client's own headers is among them: an Ollama
 /// answers 403 to a foreign Host or Origin, and a key has one origin only.
-fn standing_headers(config: &Provider) -> io::Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(
-        USER_AGENT,
-        HeaderValue::from_static(concat!("edgehold/", env!("CARGO_PKG_VERSION"))),
-    );
+fn standing_fields(config: &Provider) -> io::Result<Vec<u8>> {
+    let mut fields = Vec::new();
+    field(&mut fields, "host", host_of(&config.base_url.origin()).as_bytes());
+    field(&mut fields, "content-type", b"application/json");
+    field(&mut fields, "accept", b"application/json, text/event-stream");
+    field(&mut fields, "accept-encoding", b"identity");
+    field(&mut fields, "user-agent", concat!("edgehold/", env!("CARGO_PKG_VERSION")).as_bytes());
     for (name, value) in &config.headers {
         let bad = || io::Error::new(io::ErrorKind::InvalidInput, format!("header {name}"));
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| bad())?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let value = value.expose().as_bytes();
+        if !is_field_value(value) {
+            return Err(bad());
+        }
+        field(&mut fields, name, value);
     }
-    Ok(headers)
+    Ok(fields)
+}
+
+/// Host and port as a Host field has them: without the scheme's own port (RFC 9110 section 7.2).
+fn host_of(origin: &str) -> &str {
+    match origin.split_once("://") {
+        Some(("http", rest)) => rest.strip_suffix(":80").unwrap_or(rest),
+        Some(("https", rest)) => rest.strip_suffix(":443").unwrap_or(rest),
+        _ => origin,
+    }
+}
+
+fn field(fields: &mut Vec<u8>, name: &str, value: &[u8]) {
+    fields.extend_from_slice(name.as_bytes());
+    fields.extend_from_slice(b": ");
+    fields.extend_from_slice(value);
+    fields.extend_from_slice(b"\r\n");
+}
+
+/// SECURITY: a line's end in a value would be the begin of a field, or of a request, of its own.
+fn is_field_value(value: &[u8]) -> bool {
+    HeaderValue::from_bytes(value).is_ok()
 }
 
 /// Why a call got no response head.
@@ -181,55 +201,8 @@ pub(super) enum CallError {
     Stale,
 }
 
-impl CallError {
-    fn from_pool(error: &legacy::Error) -> Self {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(connect) = cause.downcast_ref::<ConnectError>() {
-                return Self::Link(connect.fault, connect.detail.clone());
-            }
-            if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
-                return Self::from_hyper(hyper, reused(error));
-            }
-            source = cause.source();
-        }
-        Self::Broken(error.to_string())
+impl From<ConnectError> for CallError {
+    fn from(error: ConnectError) -> Self {
+        Self::Link(error.fault, error.detail)
     }
-
-    fn from_hyper(error: &hyper::Error, reused: bool) -> Self {
-        let reset = error
-            .source()
-            .and_then(|cause| cause.downcast_ref::<io::Error>())
-            .is_some_and(|io| io.kind() == io::ErrorKind::ConnectionReset);
-        if reused && (error.is_incomplete_message() || error.is_canceled() || reset) {
-            return Self::Stale;
-        }
-        Self::Broken(match error.is_parse() {
-            true => format!("it does not speak HTTP/1.1 ({error})"),
-            false => error.to_string(),
-        })
-    }
-}
-
-fn reused(error: &legacy::Error) -> bool {
-    let mut extensions = http::Extensions::new();
-    if let Some(info) = error.connect_info() {
-        info.get_extras(&mut extensions);
-    }
-    extensions.get::<Uses>().is_some_and(Uses::reused)
-}
-
-/// Whether the response came encoded though we asked for `identity`: it is not decoded, because
-/// 16 KiB of zstd can become 512 MB.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() != b"identity")
-}
-
-/// Whether the response says that it is of one of the media types.
-pub(super) fn is_type(headers: &HeaderMap, types: &[&str]) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    types.iter().any(|wanted| essence.eq_ignore_ascii_case(wanted))
 }

@@ -5,20 +5,17 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -54,9 +51,13 @@ impl Connector {
         Self { tcp, tls, proxy, deadline }
     }
 
-    async fn connect(self, uri: Uri) -> Result<TokioIo<Conn>, ConnectError> {
+    /// Connects to the origin of `uri`.
+    ///
+    /// # Errors
+    /// The phase that failed, and why.
+    pub(super) async fn connect(&self, uri: Uri) -> Result<Conn, ConnectError> {
         let deadline = self.deadline;
-        match tokio::time::timeout(deadline, self.connect_unbounded(uri)).await {
+        match tokio::time::timeout(deadline, self.clone().connect_unbounded(uri)).await {
             Ok(done) => done,
             Err(_) => Err(ConnectError::new(
                 LinkFault::ConnectTimeout,
@@ -65,29 +66,28 @@ impl Connector {
         }
     }
 
-    async fn connect_unbounded(mut self, uri: Uri) -> Result<TokioIo<Conn>, ConnectError> {
+    async fn connect_unbounded(mut self, uri: Uri) -> Result<Conn, ConnectError> {
         let https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let host = uri.host().unwrap_or_default().to_owned();
-        let (tcp, proxied) = match &self.proxy {
-            None => (self.tcp.call(uri).await.map_err(|error| from_tcp(&error))?, false),
+        let tcp = match &self.proxy {
+            None => self.tcp.call(uri).await.map_err(|error| from_tcp(&error))?,
             Some(proxy) if https => {
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), self.tcp.clone());
                 if let Some(auth) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(auth.clone());
                 }
-                let tcp = tunnel.call(uri).await.map_err(|error| through_proxy(&error))?;
-                (tcp, false)
+                tunnel.call(uri).await.map_err(|error| through_proxy(&error))?
             }
             Some(proxy) => {
                 let to_proxy = self.tcp.call(proxy.uri().clone()).await;
-                (to_proxy.map_err(|error| through_proxy(&error))?, true)
+                to_proxy.map_err(|error| through_proxy(&error))?
             }
         };
         let stream = match self.tls.as_ref().filter(|_| https) {
             None => Stream::Plain(tcp.into_inner()),
             Some(tls) => Stream::Tls(Box::new(handshake(tls, &host, tcp.into_inner()).await?)),
         };
-        Ok(TokioIo::new(Conn { stream, proxied, uses: Uses::default() }))
+        Ok(Conn { stream, is_used: false })
     }
 }
 
@@ -102,20 +102,6 @@ async fn handshake(
     })?;
     let connector = TlsConnector::from(tls.config());
     connector.connect(name, tcp).await.map_err(|error| from_tls(&error))
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Conn>;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(uri))
-    }
 }
 
 /// Why no connection came about.
@@ -192,26 +178,11 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// How often a pooled connection has already answered.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Uses(Arc<AtomicU32>);
-
-impl Uses {
-    pub(super) fn answered(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether the connection is one that the other side may have closed while it was idle.
-    pub(super) fn reused(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
 /// A connection, with or without TLS.
 pub(super) struct Conn {
     stream: Stream,
-    proxied: bool,
-    uses: Uses,
+    /// Whether it has answered before: the other side may have closed it while it was idle.
+    pub(super) is_used: bool,
 }
 
 enum Stream {
@@ -219,9 +190,13 @@ enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Connection for Conn {
-    fn connected(&self) -> Connected {
-        Connected::new().proxy(self.proxied).extra(self.uses.clone())
+impl Conn {
+    /// Whether an idle connection is still there. Bytes that nobody asked for make it unusable.
+    pub(super) fn is_open(&mut self) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(self).poll_read(&mut cx, &mut buffer).is_pending()
     }
 }
 

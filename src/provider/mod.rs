@@ -10,8 +10,10 @@ mod client;
 mod connect;
 mod context;
 mod failure;
+mod http1;
 mod listing;
 mod ollama;
+mod pool;
 mod probe;
 mod pump;
 mod retry_after;
@@ -25,12 +27,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use hyper::rt::Executor as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::config::{Config, Provider, ProviderKind, ProviderName, Proxy};
 use crate::dialect::Dialect;
-use crate::lifecycle::Executor;
+use crate::lifecycle::Tasks;
 use crate::provider::client::HttpClient;
 use crate::provider::listing::Listing;
 use crate::provider::ollama::Models;
@@ -52,13 +53,13 @@ impl Providers {
     ///
     /// # Errors
     /// Where a `ca_file` or an address cannot be used; the message names the provider.
-    pub fn new(config: &Config, executor: &Executor) -> io::Result<Self> {
+    pub fn new(config: &Config, background: &Tasks) -> io::Result<Self> {
         let mut all = BTreeMap::new();
         for (name, provider) in &config.providers {
-            let upstream = Upstream::new(Arc::clone(provider), &config.proxy, executor.clone())
+            let upstream = Upstream::new(Arc::clone(provider), &config.proxy, background.clone())
                 .map_err(|error| {
-                    io::Error::new(error.kind(), format!("providers.{name}: {error}"))
-                })?;
+                io::Error::new(error.kind(), format!("providers.{name}: {error}"))
+            })?;
             all.insert(Arc::clone(name), Arc::new(upstream));
         }
         Ok(Self(all))
@@ -83,7 +84,7 @@ pub struct Upstream {
     models: Models,
     listing: Listing,
     paths: Paths,
-    executor: Executor,
+    background: Tasks,
 }
 
 impl fmt::Debug for Upstream {
@@ -93,15 +94,15 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    fn new(config: Arc<Provider>, proxy: &Proxy, executor: Executor) -> io::Result<Self> {
+    fn new(config: Arc<Provider>, proxy: &Proxy, background: Tasks) -> io::Result<Self> {
         Ok(Self {
-            http: HttpClient::new(&config, proxy, executor.clone())?,
+            http: HttpClient::new(&config, proxy, background.clone())?,
             slots: Slots::new(config.max_concurrent, config.max_waiting),
             models: Models::default(),
             listing: Listing::default(),
             paths: Paths::new(&config)?,
             config,
-            executor,
+            background,
         })
     }
 
@@ -126,7 +127,10 @@ impl Upstream {
     /// Lets an answer's transfer end by itself, for a moment, so that its connection can be used
     /// again. All of the answer has been read.
     pub fn let_end(&self, mut pump: Pump) {
-        self.executor.execute(async move {
+        if pump.has_ended() {
+            return;
+        }
+        self.background.spawn(async move {
             let end = async { while let Ok(Some(_)) = pump.next().await {} };
             tokio::time::timeout(TRANSFER_END, end).await.ok();
         });

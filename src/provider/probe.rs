@@ -9,7 +9,8 @@ use crate::config::ProviderKind;
 use crate::dialect::{ollama, openai};
 use crate::provider::Upstream;
 use crate::provider::attempt::small_body;
-use crate::provider::client::{CallError, is_type};
+use crate::provider::client::CallError;
+use crate::provider::http1::Media;
 use crate::router::LinkFault;
 
 /// How long a probe may take once it is connected.
@@ -26,12 +27,12 @@ impl Upstream {
     /// What is wrong with the way.
     pub async fn probe(&self) -> Result<(), (LinkFault, String)> {
         let until = Instant::now() + self.config.deadlines.connect.max(PROBE_WAIT);
-        let response = match self.http.get(self.paths.probe.clone(), until).await {
+        let response = match self.http.get(&self.paths.probe, until).await {
             Ok(response) => response,
             Err(error) => return Err(as_link(error)),
         };
-        let is_json = is_type(response.headers(), &["application/json"]);
-        if response.status().is_redirection() || (response.status().is_success() && !is_json) {
+        let head = response.head;
+        if head.is_redirection() || (head.is_success() && head.media != Media::Json) {
             return Err((LinkFault::Captive, "a page or a redirect where JSON should be".into()));
         }
         Ok(())
@@ -59,12 +60,12 @@ impl Upstream {
 
     async fn list(&self) -> Result<Vec<String>, String> {
         let until = Instant::now() + PROBE_WAIT;
-        let response = match self.http.get(self.paths.list.clone(), until).await {
-            Ok(response) if response.status().is_success() => response,
-            Ok(response) => return Err(format!("status {}", response.status().as_u16())),
+        let response = match self.http.get(&self.paths.list, until).await {
+            Ok(response) if response.head.is_success() => response,
+            Ok(response) => return Err(format!("status {}", response.head.status)),
             Err(error) => return Err(as_link(error).1),
         };
-        let body = small_body(response.into_body(), LIST_BYTES).await?;
+        let body = small_body(response.body, LIST_BYTES).await?;
         match self.config.kind {
             ProviderKind::Ollama => ollama::decode_tags(&body).map_err(|bad| bad.0),
             ProviderKind::OpenAi => openai::decode_models(&body).map_err(|bad| bad.0),

@@ -5,25 +5,26 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, Sleep};
 
 use crate::provider::failure::{Failure, Phase};
+use crate::provider::http1::Body;
 
 /// A response body with its deadlines.
 pub struct Pump {
-    body: Incoming,
+    body: Body,
     target: String,
     phase: Phase,
     idle: Duration,
     request_end: Instant,
     /// Armed late and re-armed only when it fires: a stream that flows costs no timer at all.
-    alarm: Pin<Box<Sleep>>,
+    alarm: Option<Pin<Box<Sleep>>>,
     started: bool,
 }
 
@@ -36,15 +37,19 @@ impl fmt::Debug for Pump {
 impl Pump {
     /// Until [`Self::flowing`] is called the whole of `first` bounds the wait; after it, `idle`
     /// bounds each silence. `request_end` bounds all of it.
-    pub fn new(
-        body: Incoming,
+    pub(super) fn new(
+        body: Body,
         target: String,
         first: Phase,
         idle: Duration,
         request_end: Instant,
     ) -> Self {
-        let alarm = Box::pin(tokio::time::sleep_until(first.until));
-        Self { body, target, phase: first, idle, request_end, alarm, started: false }
+        Self { body, target, phase: first, idle, request_end, alarm: None, started: false }
+    }
+
+    /// Whether all of the body has been read.
+    pub fn has_ended(&self) -> bool {
+        self.body.has_ended()
     }
 
     /// The first token has come: from now on silences are bounded, not the wait as a whole.
@@ -52,8 +57,10 @@ impl Pump {
         self.started = true;
         self.rearm();
         // The alarm only ever moves itself forward, so the one move back is made here.
-        if self.phase.until < self.alarm.deadline() {
-            self.alarm.as_mut().reset(self.phase.until);
+        if let Some(alarm) = &mut self.alarm
+            && self.phase.until < alarm.deadline()
+        {
+            alarm.as_mut().reset(self.phase.until);
         }
     }
 
@@ -73,36 +80,26 @@ impl Pump {
 
     /// [`Self::next`] for a caller that is polled itself.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        loop {
-            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(frame) => frame,
-                Poll::Pending => return self.poll_alarm(cx).map(Err),
-            };
-            self.rearm();
-            match frame {
-                None => return Poll::Ready(Ok(None)),
-                Some(Err(error)) => return Poll::Ready(Err(self.broken(&error))),
-                // Trailers say nothing that we use.
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Ok(Some(data)));
-                    }
-                }
-            }
-        }
+        let Poll::Ready(piece) = self.body.poll_next(cx) else {
+            return self.poll_alarm(cx).map(Err);
+        };
+        self.rearm();
+        Poll::Ready(piece.map_err(|error| self.broken(&error)))
     }
 
-    fn broken(&self, error: &hyper::Error) -> Failure {
+    fn broken(&self, error: &io::Error) -> Failure {
         Failure::fault(format!("{} broke off its answer: {error}", self.target))
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let until = self.phase.until;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
-            if Instant::now() >= self.phase.until {
+            ready!(alarm.as_mut().poll(cx));
+            if Instant::now() >= until {
                 return Poll::Ready(self.phase.late(&self.target));
             }
-            self.alarm.as_mut().reset(self.phase.until);
+            alarm.as_mut().reset(until);
         }
     }
 }

@@ -5,27 +5,27 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use httparse::Header;
 
 /// Longest wait that is believed: a longer one is a mistake or means "not today", and holding a
 /// target back for longer than this would outlive most causes.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The least wait that the response asks for, if it names one that makes sense.
-pub(super) fn wait_asked(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn wait_asked(headers: &[Header<'_>]) -> Option<Duration> {
     if let Some(millis) = text(headers, "retry-after-ms").and_then(|t| t.parse::<f64>().ok()) {
         return seconds(millis / 1000.0);
     }
-    let value = text(headers, RETRY_AFTER.as_str())?;
+    let value = text(headers, "retry-after")?;
     match value.parse::<f64>() {
         Ok(number) => seconds(number),
-        Err(_) => until_date(value, text(headers, DATE.as_str())),
+        Err(_) => until_date(value, text(headers, "date")),
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
+fn text<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(found.value).ok().map(str::trim)
 }
 
 fn seconds(number: f64) -> Option<Duration> {
@@ -62,13 +62,10 @@ mod tests {
             (&[], None),
         ];
         for (pairs, want) in table {
-            let mut headers = HeaderMap::new();
-            for (name, value) in *pairs {
-                headers.insert(
-                    http::HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                    http::HeaderValue::from_str(value).unwrap(),
-                );
-            }
+            let headers: Vec<Header<'_>> = pairs
+                .iter()
+                .map(|(name, value)| Header { name, value: value.as_bytes() })
+                .collect();
             assert_eq!(wait_asked(&headers), want.map(Duration::from_millis), "{pairs:?}");
         }
     }

@@ -41,11 +41,25 @@ fn an_openai_stream_that_breaks_is_told_so() {
         ];
         for (fault, after) in table {
             let first = OpenAi::new();
-            first.on(openai::CHAT, [vec![openai::begun(BEGUN)], after].concat());
+            first.on(openai::CHAT, [vec![openai::begun(BEGUN), Act::Stall], after].concat());
             let pair = Pair::new(&first.cloud("first")).await;
-            pair.assert_breaks(BEGUN, fault).await;
+            pair.assert_breaks(&first, BEGUN, fault).await;
             assert_eq!(first.chats(), 1, "{fault}");
         }
+    });
+}
+
+#[test]
+fn a_stream_that_breaks_before_anything_of_it_went_out_goes_to_the_second() {
+    run(async {
+        let first = OpenAi::new();
+        let Act::Send(mut bytes) = openai::begun(BEGUN) else { panic!("bytes") };
+        // One write, so that the token and the fault come together.
+        bytes.extend_from_slice(&reply::chunk(b"data: oops\n\n"));
+        first.on(openai::CHAT, vec![Act::Send(bytes)]);
+        let pair = Pair::new(&first.cloud("first")).await;
+        let answer = pair.ask_both(true).await;
+        pair.assert_second(&answer, true, "broken at once");
     });
 }
 
@@ -63,9 +77,9 @@ fn an_ollama_stream_that_breaks_is_told_so() {
         ];
         for (fault, after) in table {
             let first = Ollama::saying("never");
-            first.chat_acts([vec![ollama::begun(BEGUN)], after].concat());
+            first.chat_acts([vec![ollama::begun(BEGUN), Act::Stall], after].concat());
             let pair = Pair::new(&first.local("first")).await;
-            pair.assert_breaks(BEGUN, fault).await;
+            pair.assert_breaks(&first, BEGUN, fault).await;
             assert_eq!(first.chats().len(), 1, "{fault}");
         }
     });

@@ -135,9 +135,9 @@ impl Fake {
         peak.iter().find(|(known, _)| known.ends_with(path)).map_or(0, |(_, peak)| *peak)
     }
 
-    /// Lets every stall go on, those to come too.
+    /// Lets the next stall of every script go on, those to come too.
     pub fn release(&self) {
-        self.shared.released.send_replace(true);
+        self.shared.released.send_modify(|released| *released += 1);
     }
 }
 

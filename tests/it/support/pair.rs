@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use crate::support::answer::Answer;
+use crate::support::fake::Fake;
 use crate::support::gateway::Gateway;
 use crate::support::openai::OpenAi;
 use crate::support::setup::{QUICK, Setup, alias};
@@ -65,12 +66,14 @@ impl Pair {
         }
     }
 
-    /// A stream of the first one that broke off after it had begun with `begun`.
-    pub async fn assert_breaks(&self, begun: &str, why: &str) -> Streamed {
-        let answer = self.gateway.chat_stream("both", "hello").await.expect(200);
-        let streamed = answer.stream();
+    /// A stream of the first one that begins with `begun`, and breaks off when it is released.
+    pub async fn assert_breaks(&self, first: &Fake, begun: &str, why: &str) -> Streamed {
+        let mut stream = self.gateway.open("both", "hello").await;
+        assert_eq!(stream.first_text().await, begun, "{why}");
+        first.release();
+        let streamed = stream.rest().await;
         streamed.assert_broken();
-        assert_eq!(streamed.text, begun, "{why}");
+        assert_eq!(streamed.text, "", "{why}");
         assert_eq!(self.second.chats(), 0, "{why}: a second answer was begun");
         streamed
     }

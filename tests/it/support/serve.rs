@@ -23,7 +23,8 @@ pub enum Act {
     Send(Vec<u8>),
     /// Sends a piece again and again, until so many bytes have gone out.
     Repeat(Vec<u8>, u64),
-    /// Does nothing until it is released. Sees if its client leaves.
+    /// Does nothing until it is released: the first one of a script by the first release, and so
+    /// on. Sees if its client leaves.
     Stall,
     /// Ends the connection.
     Close,
@@ -80,7 +81,7 @@ pub struct Shared {
     pub sent: AtomicU64,
     pub in_flight: Mutex<Vec<String>>,
     pub peak: Mutex<Vec<(String, usize)>>,
-    pub released: watch::Sender<bool>,
+    pub released: watch::Sender<usize>,
 }
 
 /// Takes connections until it is stopped.
@@ -177,6 +178,7 @@ impl Shared {
     }
 
     async fn play(&self, wire: &mut Wire, buffer: &mut Vec<u8>, acts: Vec<Act>) -> Ended {
+        let mut stalls = 0;
         for act in acts {
             match act {
                 Act::Send(bytes) => {
@@ -193,7 +195,8 @@ impl Shared {
                     }
                 }
                 Act::Stall => {
-                    if !self.stall(wire, buffer).await {
+                    stalls += 1;
+                    if !self.stall(stalls, wire, buffer).await {
                         return Ended::Gone;
                     }
                 }
@@ -215,10 +218,10 @@ impl Shared {
     }
 
     /// False: the client left first.
-    async fn stall(&self, wire: &mut Wire, buffer: &mut Vec<u8>) -> bool {
+    async fn stall(&self, nth: usize, wire: &mut Wire, buffer: &mut Vec<u8>) -> bool {
         let mut released = self.released.subscribe();
         tokio::select! {
-            done = released.wait_for(|released| *released) => done.is_ok(),
+            done = released.wait_for(|released| *released >= nth) => done.is_ok(),
             () = async { while self.read(wire, buffer).await.is_some() {} } => false,
         }
     }
