@@ -13,6 +13,7 @@ mod units;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -218,17 +219,45 @@ pub struct Alias {
 }
 
 /// One model of one provider.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Eq, PartialOrd, Ord)]
 pub struct Target {
     /// The provider's name.
     pub provider: ProviderName,
     /// The model's name there.
     pub model: Arc<str>,
+    /// Both, as people write them: every request has to say it several times.
+    name: Arc<str>,
+}
+
+impl Target {
+    /// A model of a provider.
+    pub fn new(provider: ProviderName, model: &str) -> Self {
+        let name = Arc::from(format!("{provider}/{model}"));
+        Self { provider, model: Arc::from(model), name }
+    }
+
+    /// `provider/model`.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+}
+
+// A provider's name holds no slash, so that the name says both.
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Hash for Target {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.provider, self.model)
+        f.write_str(&self.name)
     }
 }
 

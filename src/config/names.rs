@@ -143,7 +143,7 @@ impl Target {
         if provider.is_empty() || model.is_empty() || text.chars().any(char::is_whitespace) {
             return None;
         }
-        Some(Self { provider: Arc::from(provider), model: Arc::from(model) })
+        Some(Self::new(Arc::from(provider), model))
     }
 }
 

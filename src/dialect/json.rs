@@ -21,13 +21,13 @@ pub fn too_deep(body: &[u8], max: usize) -> bool {
 }
 
 fn skip_string(rest: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(rest.next()),
-            _ => {}
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_slice()) {
+        if rest.nth(at) == Some(&b'"') {
+            return;
         }
+        rest.next();
     }
+    *rest = [].iter();
 }
 
 #[cfg(test)]

@@ -30,15 +30,10 @@ pub struct Answer {
 /// An answer, whole or as it comes.
 #[derive(Debug)]
 pub enum AnswerBody {
-    /// The whole of it.
-    Whole {
-        /// Decoded.
-        response: Response,
-        /// As the provider wrote it, where that is the client's dialect.
-        raw: Option<Bytes>,
-        /// The memory it takes.
-        reservation: Reservation,
-    },
+    /// The whole of it, to be written in the client's dialect.
+    Decoded(Response, Reservation),
+    /// The whole of it, as the provider wrote it in the client's dialect.
+    Raw(Bytes, Reservation),
     /// A stream in the client's dialect whose first token has come.
     Stream(Box<AnswerStream>),
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 
@@ -27,10 +28,22 @@ pub struct ChatJob {
     pub original: Bytes,
     /// Where in it the model's name stands, with its quotes.
     pub model_span: Range<usize>,
-    /// The id and time that an answer of ours bears.
-    pub stamp: Stamp,
+    /// The request's id, which an answer that we write bears.
+    pub id: String,
     /// What the client wishes besides.
     pub wishes: Wishes,
+}
+
+impl ChatJob {
+    /// What marks an answer to it that we write.
+    pub fn stamp(&self) -> Stamp {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Stamp {
+            id: format!("chatcmpl-{}", self.id),
+            created: now.as_secs(),
+            model: self.request.model.clone(),
+        }
+    }
 }
 
 impl Dispatch {
@@ -68,9 +81,13 @@ impl Operation for ChatOperation<'_> {
         let place = if remote { Place::Cloud } else { opened.upstream.config().place };
         let trail = Trail { target: trial.target().clone(), attempts, place };
         let body = match opened.content {
-            Content::Whole { response, raw } => {
+            Content::Decoded(response) => {
                 trial.succeeded(response.usage.as_ref());
-                AnswerBody::Whole { response, raw, reservation: opened.reservation }
+                AnswerBody::Decoded(response, opened.reservation)
+            }
+            Content::Raw(raw, usage) => {
+                trial.succeeded(usage.as_ref());
+                AnswerBody::Raw(raw, opened.reservation)
             }
             Content::Begun(begun) => {
                 let guard = self.dispatch.metrics.stream_opened();
@@ -90,8 +107,9 @@ struct Opened {
 }
 
 enum Content {
-    Whole { response: Response, raw: Option<Bytes> },
     Begun(Box<Begun>),
+    Decoded(Response),
+    Raw(Bytes, Option<Usage>),
 }
 
 /// Most bytes of whole events that may come before the first token: comments, roles, empty pieces.
@@ -165,7 +183,7 @@ impl ChatOperation<'_> {
             Dialect::OpenAi => Relay::verbatim_openai(most),
             Dialect::Ollama => {
                 let include_usage = self.job.request.include_usage;
-                let encoder = StreamEncoder::new(self.job.stamp.clone(), include_usage);
+                let encoder = StreamEncoder::new(self.job.stamp(), include_usage);
                 Relay::ollama_to_openai(encoder, most)
             }
         }
@@ -183,16 +201,16 @@ impl ChatOperation<'_> {
             ProviderKind::OpenAi => {
                 let pump = &mut exchange.pump;
                 let raw = read_whole(pump, most, trial.name(), reservation).await?;
-                let response = openai::decode_response(&raw)
+                let usage = openai::check_response(&raw)
                     .map_err(|bad| upstream.no_answer(trial.name(), &bad.0))?;
-                Ok(Content::Whole { response, raw: Some(raw) })
+                Ok(Content::Raw(raw, usage))
             }
             ProviderKind::Ollama => {
                 let pump = &mut exchange.pump;
                 let response = collect(pump, most, trial, reservation).await?;
                 self.check_window(upstream, &exchange, trial, response.usage)?;
                 upstream.let_end(exchange.pump);
-                Ok(Content::Whole { response, raw: None })
+                Ok(Content::Decoded(response))
             }
         }
     }

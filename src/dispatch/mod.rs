@@ -120,7 +120,7 @@ impl Dispatch {
     }
 
     fn resolve_now(&self, name: &str) -> Resolution {
-        router::resolve(name, &self.config, &self.listings())
+        router::resolve(name, &self.config, || self.listings())
     }
 
     /// What local providers list, by provider.

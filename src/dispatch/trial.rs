@@ -15,7 +15,6 @@ use crate::router::Outcome;
 pub(super) struct Trial {
     dispatch: Arc<Dispatch>,
     target: Target,
-    name: String,
     operation: &'static str,
     began: Instant,
     told: bool,
@@ -25,8 +24,7 @@ impl Trial {
     pub(super) fn begin(dispatch: Arc<Dispatch>, target: Target, operation: &'static str) -> Self {
         let began = Instant::now();
         dispatch.health().begin(&target, began.into_std());
-        let name = target.to_string();
-        Self { dispatch, target, name, operation, began, told: false }
+        Self { dispatch, target, operation, began, told: false }
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -35,21 +33,21 @@ impl Trial {
 
     /// `provider/model`, for messages.
     pub(super) fn name(&self) -> &str {
-        &self.name
+        self.target.name()
     }
 
     /// The first token came.
     pub(super) fn first_token(&self) {
-        self.dispatch.metrics.first_token(&self.name, self.began.elapsed());
+        self.dispatch.metrics.first_token(self.target.name(), self.began.elapsed());
         let provider = &self.target.provider;
         self.dispatch.health().probed(provider, Ok(()), Instant::now().into_std());
     }
 
     /// The answer was whole.
     pub(super) fn succeeded(mut self, usage: Option<&Usage>) {
-        self.dispatch.metrics.operation(self.operation, &self.name, self.began.elapsed());
+        self.dispatch.metrics.operation(self.operation, self.target.name(), self.began.elapsed());
         if let Some(usage) = usage {
-            self.dispatch.metrics.tokens(&self.name, usage);
+            self.dispatch.metrics.tokens(self.target.name(), usage);
         }
         self.tell(Outcome::Success);
     }
@@ -62,7 +60,7 @@ impl Trial {
 
     fn tell(&mut self, outcome: Outcome) {
         self.told = true;
-        self.dispatch.metrics.attempt(&self.name, label(&outcome));
+        self.dispatch.metrics.attempt(self.target.name(), label(&outcome));
         self.dispatch.health().record(&self.target, outcome, Instant::now().into_std());
         self.dispatch.changed.notify_one();
     }

@@ -300,7 +300,7 @@ impl Upstream {
         turn: OwnedSemaphorePermit,
         num_ctx: Option<u32>,
     ) -> Result<Exchange, Failure> {
-        let target = call.target.to_string();
+        let target = Arc::clone(call.target.name());
         let deadlines = &self.config.deadlines;
         let phase = Phase::begin("first token", deadlines.first_token, call.request_end);
         let response = self

@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::provider::http1::Body;
 /// A response body with its deadlines.
 pub struct Pump {
     body: Body,
-    target: String,
+    target: Arc<str>,
     phase: Phase,
     idle: Duration,
     request_end: Instant,
@@ -39,7 +40,7 @@ impl Pump {
     /// bounds each silence. `request_end` bounds all of it.
     pub(super) fn new(
         body: Body,
-        target: String,
+        target: Arc<str>,
         first: Phase,
         idle: Duration,
         request_end: Instant,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::config::{Config, Locality, ProviderKind, ProviderName, Target};
 
@@ -86,21 +85,19 @@ impl fmt::Display for Resolves {
 const NAMES_SHOWN: usize = 20;
 
 /// Finds the targets of a name: an alias; `provider/model`; a model that a local provider lists;
-/// the alias `*`.
-pub fn resolve(name: &str, config: &Config, listings: &Listings) -> Resolution {
-    let alias = |name: &str, resolves| {
-        config.models.get(name).map(|alias| Route {
-            resolves,
-            targets: alias.targets.clone(),
-            locality: alias.locality,
-        })
-    };
+/// the alias `*`. The lists are only asked for where they decide.
+pub fn resolve(name: &str, config: &Config, listings: impl FnOnce() -> Listings) -> Resolution {
     // The catch-all is a rule: nobody can ask for it by its name.
-    let named = Some(name).filter(|name| *name != "*").and_then(|it| alias(it, Resolves::Alias));
-    let found = named
-        .or_else(|| as_target(name, config))
-        .or_else(|| as_listed(name, config, listings))
-        .or_else(|| alias("*", Resolves::CatchAll));
+    let named = Some(name).filter(|name| *name != "*");
+    let configured = named
+        .and_then(|name| as_alias(name, config, Resolves::Alias))
+        .or_else(|| as_target(name, config));
+    if let Some(route) = configured {
+        return Resolution::Route(route);
+    }
+    let listings = &listings();
+    let found =
+        as_listed(name, config, listings).or_else(|| as_alias("*", config, Resolves::CatchAll));
     if let Some(route) = found {
         return Resolution::Route(route);
     }
@@ -109,6 +106,11 @@ pub fn resolve(name: &str, config: &Config, listings: &Listings) -> Resolution {
         Some((provider, _)) => Resolution::Undecided { provider: provider.clone() },
         None => Resolution::Unknown { known: known_names(config, listings) },
     }
+}
+
+fn as_alias(name: &str, config: &Config, resolves: Resolves) -> Option<Route> {
+    let alias = config.models.get(name)?;
+    Some(Route { resolves, targets: alias.targets.clone(), locality: alias.locality })
 }
 
 fn as_target(name: &str, config: &Config) -> Option<Route> {
@@ -132,7 +134,7 @@ fn is_same(listed: &str, asked: &str, kind: ProviderKind) -> bool {
 }
 
 fn single(provider: &ProviderName, model: &str, resolves: Resolves) -> Route {
-    let target = Target { provider: provider.clone(), model: Arc::from(model) };
+    let target = Target::new(provider.clone(), model);
     Route { resolves, targets: vec![target], locality: Locality::Any }
 }
 

@@ -52,7 +52,7 @@ fn listings(of: &[(&str, Option<&[&str]>)]) -> Listings {
 
 /// Where a name leads, as text.
 fn leads(name: &str, config: &Config, listings: &Listings) -> String {
-    match resolve(name, config, listings) {
+    match resolve(name, config, || listings.clone()) {
         Resolution::Route(route) => {
             let targets: Vec<String> = route.targets.iter().map(Target::to_string).collect();
             format!("{}: {}", route.resolves, targets.join(" "))
@@ -90,7 +90,7 @@ fn a_name_is_an_alias_then_a_target_then_listed_then_anything() {
 /// The plan for an alias: each target with a word for what is done with it.
 fn planned(health: &Health, name: &str, wish: Result<Locality, Conflict>, now: Instant) -> String {
     let config = config();
-    let Resolution::Route(route) = resolve(name, &config, &Listings::default()) else {
+    let Resolution::Route(route) = resolve(name, &config, Listings::default) else {
         panic!("{name}")
     };
     let locality = wish.and_then(|wish| route.locality.strictest(wish));
@@ -240,7 +240,7 @@ fn the_wait_is_the_shortest_of_those_who_ask_for_one() {
     let (config, mut health, now) = (config(), Health::new(&config()), Instant::now());
     health.record(&target("box/small"), limited(Some(9)), now);
     health.record(&target("far/big"), limited(Some(4)), now);
-    let Resolution::Route(route) = resolve("both", &config, &Listings::default()) else { panic!() };
+    let Resolution::Route(route) = resolve("both", &config, Listings::default) else { panic!() };
     let plan = plan(&route, Ok(Locality::Any), &config, &health, &|_| false, now);
     assert_eq!(plan.takes().count(), 0);
     assert_eq!(plan.retry_after(), Some(Duration::from_secs(4)));

@@ -10,6 +10,7 @@ use http::{HeaderMap, Request};
 use crate::chat::{Error, Kind};
 use crate::config::{Client, Config, Key, Listen, Locality};
 use crate::server::Peer;
+use crate::server::names::{SEC_FETCH_SITE, X_API_KEY};
 use crate::server::route::Route;
 
 /// Names that a request may call us by, and tokens that it may show.
@@ -146,7 +147,7 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     });
-    bearer.or_else(|| headers.get("x-api-key")?.to_str().ok())
+    bearer.or_else(|| headers.get(&X_API_KEY)?.to_str().ok())
 }
 
 fn same(one: &[u8], other: &[u8]) -> bool {
@@ -161,7 +162,7 @@ fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Error> {
     };
     let foreign = headers.get_all(ORIGIN).iter().any(|value| !value.to_str().is_ok_and(own));
     let cross = headers
-        .get("sec-fetch-site")
+        .get(&SEC_FETCH_SITE)
         .is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
     if foreign || cross {
         return Err(Error::new(

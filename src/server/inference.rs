@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -16,11 +15,12 @@ use crate::budget::Reservation;
 use crate::chat::{Error, Kind, Request as Chat, Response as Whole};
 use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
-use crate::dialect::openai::{self, Stamp};
+use crate::dialect::openai;
 use crate::dispatch::{Answer, AnswerBody, ChatJob, EmbedBody, EmbedJob, Wishes};
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
+use crate::server::names::{LOCALITY, TIMEOUT, X_ACCEL_BUFFERING};
 use crate::server::respond::{self, EVENTS, JSON, TEXT, with_trail};
 use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway};
@@ -65,22 +65,25 @@ impl Work<'_> {
     async fn chat(self, original: Bytes) -> Result<Response<Reply>, Failed> {
         check_depth(&original)?;
         let (request, model_span) = openai::decode_chat(&original)?;
-        let answer = self.answer(request, original, model_span).await?;
-        Ok(match answer.answer.body {
+        let (answer, job) = self.answer(request, original, model_span).await?;
+        Ok(match answer.body {
             AnswerBody::Stream(stream) => {
                 let mut response = Response::new(Reply::stream(stream));
                 let headers = response.headers_mut();
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
                 // A proxy between us and the client must not gather what we send in pieces.
-                headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-                with_trail(response, &answer.answer.trail)
+                headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+                with_trail(response, &answer.trail)
             }
-            AnswerBody::Whole { response, raw, reservation } => {
-                let encode = || Bytes::from(openai::encode_response(&response, &answer.stamp));
-                let body = raw.unwrap_or_else(encode);
+            AnswerBody::Raw(body, reservation) => {
                 let response = respond::whole(body, JSON).map(|reply| reply.holding(reservation));
-                with_trail(response, &answer.answer.trail)
+                with_trail(response, &answer.trail)
+            }
+            AnswerBody::Decoded(response, reservation) => {
+                let body = openai::encode_response(&response, &job.stamp());
+                let response = respond::whole(body, JSON).map(|reply| reply.holding(reservation));
+                with_trail(response, &answer.trail)
             }
         })
     }
@@ -100,13 +103,23 @@ impl Work<'_> {
         };
         let original = asking_as_chat(&model, asking.system, asking.max_tokens, question);
         let (request, model_span) = openai::decode_chat(&original)?;
-        let answer = self.answer(request, original, model_span).await?;
-        let AnswerBody::Whole { response, reservation, .. } = answer.answer.body else {
-            return Err(Error::new(Kind::Internal, "a stream where none was asked for").into());
+        let (answer, _) = self.answer(request, original, model_span).await?;
+        let (whole, reservation) = match answer.body {
+            AnswerBody::Decoded(whole, reservation) => (whole, reservation),
+            AnswerBody::Raw(body, reservation) => {
+                let whole = openai::decode_response(&body).map_err(|bad| {
+                    let message =
+                        format!("{} sent what is no answer: {}", answer.trail.target, bad.0);
+                    Error::new(Kind::Upstream, message)
+                })?;
+                (whole, reservation)
+            }
+            AnswerBody::Stream(_) => {
+                return Err(Error::new(Kind::Internal, "a stream where none was asked for").into());
+            }
         };
-        let response =
-            respond::whole(text_of(response), TEXT).map(|reply| reply.holding(reservation));
-        Ok(with_trail(response, &answer.answer.trail))
+        let response = respond::whole(text_of(whole), TEXT).map(|reply| reply.holding(reservation));
+        Ok(with_trail(response, &answer.trail))
     }
 
     /// The alias `default`, else the first model that a local provider lists.
@@ -131,16 +144,11 @@ impl Work<'_> {
         request: Chat,
         original: Bytes,
         model_span: Range<usize>,
-    ) -> Result<Answered, Failed> {
-        let stamp = Stamp {
-            id: format!("chatcmpl-{}", self.asked.id),
-            created: seconds_now(),
-            model: request.model.clone(),
-        };
-        let wishes = self.wishes;
-        let job = ChatJob { request, original, model_span, stamp: stamp.clone(), wishes };
+    ) -> Result<(Answer, ChatJob), Failed> {
+        let (id, wishes) = (self.asked.id.clone(), self.wishes);
+        let job = ChatJob { request, original, model_span, id, wishes };
         let answer = self.current.dispatch.chat(&job).await?;
-        Ok(Answered { answer, stamp })
+        Ok((answer, job))
     }
 
     async fn embed(self, original: Bytes) -> Result<Response<Reply>, Failed> {
@@ -160,11 +168,6 @@ impl Work<'_> {
     }
 }
 
-struct Answered {
-    answer: Answer,
-    stamp: Stamp,
-}
-
 fn check_depth(body: &[u8]) -> Result<(), Error> {
     if too_deep(body, DEEPEST_JSON) {
         let message = format!("the body's JSON is nested deeper than {DEEPEST_JSON} levels");
@@ -176,7 +179,7 @@ fn check_depth(body: &[u8]) -> Result<(), Error> {
 /// What the client wishes besides the request, from its headers and its entry.
 fn wishes(headers: &HeaderMap, caller: &Caller, config: &Config) -> Result<Wishes, Error> {
     let total = config.deadlines.total;
-    let wait = match header(headers, "x-edgehold-timeout")? {
+    let wait = match header(headers, &TIMEOUT)? {
         None => total,
         Some(text) => parse_wait(text).filter(|wait| !wait.is_zero()).ok_or_else(|| {
             Error::invalid("X-Edgehold-Timeout must be a time such as 30s, 1500ms or 30")
@@ -186,7 +189,7 @@ fn wishes(headers: &HeaderMap, caller: &Caller, config: &Config) -> Result<Wishe
 }
 
 fn locality(headers: &HeaderMap, caller: &Caller) -> Result<Result<Locality, Conflict>, Error> {
-    let Some(text) = header(headers, "x-edgehold-locality")? else {
+    let Some(text) = header(headers, &LOCALITY)? else {
         return Ok(Ok(caller.locality()));
     };
     let wished: Locality = text
@@ -196,7 +199,7 @@ fn locality(headers: &HeaderMap, caller: &Caller) -> Result<Result<Locality, Con
 }
 
 /// A header of ours. Two of it could be read in two ways, so that is refused.
-fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Error> {
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Error> {
     let mut all = headers.get_all(name).iter();
     let Some(first) = all.next() else { return Ok(None) };
     if all.next().is_some() {
@@ -274,10 +277,6 @@ fn text_of(response: Whole) -> Vec<u8> {
         text.push(b'\n');
     }
     text
-}
-
-fn seconds_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
 #[cfg(test)]

@@ -257,6 +257,7 @@ impl Acceptor {
             let connection = conn::builder().serve_connection(TokioIo::new(guarded), service);
             tokio::pin!(connection);
             let ended = tokio::select! {
+                biased;
                 ended = connection.as_mut() => ended,
                 () = drain.started() => {
                     connection.as_mut().graceful_shutdown();

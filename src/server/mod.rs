@@ -14,6 +14,7 @@ mod gate;
 mod inference;
 mod listen;
 mod models;
+mod names;
 mod page;
 mod respond;
 mod route;
@@ -35,6 +36,7 @@ use crate::server::body::Reply;
 use crate::server::conn::Busy;
 use crate::server::failed::Failed;
 use crate::server::gate::Gate;
+use crate::server::names::{TARGET, X_REQUEST_ID};
 use crate::server::route::{Found, Route};
 use crate::telemetry::Metrics;
 
@@ -125,7 +127,7 @@ impl Gateway {
         let (path, status) =
             (asked.route.map_or("other", Route::label), response.status().as_u16());
         self.metrics.request(path, status);
-        let by = response.headers().get("x-edgehold-target");
+        let by = response.headers().get(&TARGET);
         tracing::debug!(id = %asked.id, path, status, by = ?by, "answered");
         Ok(response.map(|reply| reply.keeping(busy)))
     }
@@ -168,7 +170,7 @@ pub(in crate::server) struct Asked {
 
 impl Asked {
     fn new(gateway: &Gateway, request: &Request<Incoming>) -> Self {
-        let theirs = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        let theirs = request.headers().get(&X_REQUEST_ID).and_then(|id| id.to_str().ok());
         let id = match theirs.filter(|id| is_plain_id(id)) {
             Some(id) => id.to_owned(),
             None => gateway.ids.next(),
@@ -193,7 +195,7 @@ pub(in crate::server) enum Peer {
 
 /// Request ids: unlike those of any other start, and each unlike the last.
 struct Ids {
-    start: u64,
+    start: String,
     next: AtomicU64,
 }
 
@@ -201,11 +203,18 @@ impl Ids {
     fn new() -> Self {
         use std::hash::{BuildHasher, Hasher};
         let start = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self { start, next: AtomicU64::new(1) }
+        Self { start: format!("{start:016x}"), next: AtomicU64::new(1) }
     }
 
     fn next(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:016x}{number:08x}", self.start)
+        let mut id = String::with_capacity(self.start.len() + 8);
+        id.push_str(&self.start);
+        let digits = (0..8).rev().filter_map(|place| {
+            let digit = u32::try_from(number >> (4 * place) & 15).ok()?;
+            char::from_digit(digit, 16)
+        });
+        id.extend(digits);
+        id
     }
 }

@@ -1,5 +1,7 @@
 //! A client's request.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
@@ -77,7 +79,8 @@ struct ChatBody<'a> {
 /// # Errors
 /// What is wrong, naming the field.
 pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
-    let fields: ChatBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let fields: ChatBody<'_> =
+        serde_json::from_str(text_of(body)?).map_err(|error| not_json(&error))?;
     let (model, span) = model(body, fields.model)?;
     let request = Request {
         model,
@@ -95,14 +98,42 @@ pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
     Ok((request, span))
 }
 
-/// Reads one field; `null` is as good as nothing.
-fn field<T: DeserializeOwned>(name: &str, raw: Raw<'_>) -> Result<Option<T>, Error> {
+/// JSON is UTF-8 (RFC 8259 section 8.1). Looked at once, and not again at every text in it.
+fn text_of(body: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(body).map_err(|_| Error::invalid("the body is not UTF-8, as JSON must be"))
+}
+
+/// Where a value stands; written out only when something is wrong with it.
+#[derive(Debug, Clone, Copy)]
+enum At<'a> {
+    Entry(&'a At<'a>, usize),
+    Field(&'static str),
+    Member(&'a At<'a>, &'static str),
+}
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry(list, index) => write!(f, "{list}[{index}]"),
+            Self::Field(name) => f.write_str(name),
+            Self::Member(object, name) => write!(f, "{object}.{name}"),
+        }
+    }
+}
+
+/// Reads one field of the body; `null` is as good as nothing.
+fn field<T: DeserializeOwned>(name: &'static str, raw: Raw<'_>) -> Result<Option<T>, Error> {
+    value(At::Field(name), raw)
+}
+
+/// Reads one value; `null` is as good as nothing.
+fn value<T: DeserializeOwned>(at: At<'_>, raw: Raw<'_>) -> Result<Option<T>, Error> {
     let Some(raw) = raw else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|error| bad(name, &error))
+    serde_json::from_str(raw.get()).map_err(|error| bad(at, &error))
 }
 
 /// The library's words quote the value, and a value can be a prompt: only its kind is repeated.
-fn bad(name: &str, error: &serde_json::Error) -> Error {
+fn bad(name: At<'_>, error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let words = match text.rsplit_once(", expected ") {
         Some((_, wanted)) => {
@@ -111,7 +142,7 @@ fn bad(name: &str, error: &serde_json::Error) -> Error {
         }
         None => format!("{name} is not what it must be"),
     };
-    Error::invalid_field(name, words)
+    Error::invalid_field(name.to_string(), words)
 }
 
 /// The library's word for a type, in JSON's terms.
@@ -182,7 +213,8 @@ fn messages(raw: Raw<'_>) -> Result<Vec<Message>, Error> {
 
 #[derive(Deserialize)]
 struct MessageBody<'a> {
-    role: Option<String>,
+    #[serde(borrow)]
+    role: Option<Cow<'a, str>>,
     #[serde(borrow)]
     content: Raw<'a>,
     #[serde(borrow)]
@@ -194,43 +226,45 @@ struct MessageBody<'a> {
 }
 
 fn message(index: usize, raw: &RawValue) -> Result<Message, Error> {
-    let at = format!("messages[{index}]");
+    let list = At::Field("messages");
+    let at = At::Entry(&list, index);
     let fields: MessageBody<'_> =
-        serde_json::from_str(raw.get()).map_err(|error| bad(&at, &error))?;
+        serde_json::from_str(raw.get()).map_err(|error| bad(at, &error))?;
     let role = match fields.role.as_deref() {
         Some("assistant") => Role::Assistant,
         Some("system" | "developer") => Role::System,
         Some("tool" | "function") => Role::Tool,
         Some("user") => Role::User,
         _ => {
-            let param = format!("{at}.role");
+            let param = At::Member(&at, "role").to_string();
             let words = format!("{param} must be system, developer, user, assistant or tool");
             return Err(Error::invalid_field(param, words));
         }
     };
     Ok(Message {
         role,
-        parts: content(&format!("{at}.content"), fields.content)?,
-        tool_calls: tool_calls(&format!("{at}.tool_calls"), fields.tool_calls)?,
-        tool_call_id: field(&format!("{at}.tool_call_id"), fields.tool_call_id)?,
-        name: field(&format!("{at}.name"), fields.name)?,
+        parts: content(At::Member(&at, "content"), fields.content)?,
+        tool_calls: tool_calls(At::Member(&at, "tool_calls"), fields.tool_calls)?,
+        tool_call_id: value(At::Member(&at, "tool_call_id"), fields.tool_call_id)?,
+        name: value(At::Member(&at, "name"), fields.name)?,
     })
 }
 
 /// Text, a list of parts, or nothing (a turn that only calls tools).
-fn content(at: &str, raw: Raw<'_>) -> Result<Vec<Part>, Error> {
+fn content(at: At<'_>, raw: Raw<'_>) -> Result<Vec<Part>, Error> {
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(Vec::new()),
         Some(text) if text.starts_with('"') => {
-            Ok(field(at, raw)?.map(Part::Text).into_iter().collect())
+            Ok(value(at, raw)?.map(Part::Text).into_iter().collect())
         }
         Some(text) if text.starts_with('[') => {
             let parts: Vec<&RawValue> =
                 serde_json::from_str(text).map_err(|error| bad(at, &error))?;
-            parts.iter().enumerate().map(|(i, it)| part(&format!("{at}[{i}]"), it)).collect()
+            parts.iter().enumerate().map(|(i, it)| part(At::Entry(&at, i), it)).collect()
         }
         Some(_) => {
-            Err(Error::invalid_field(at, format!("{at} must be text, a list of parts, or null")))
+            let words = format!("{at} must be text, a list of parts, or null");
+            Err(Error::invalid_field(at.to_string(), words))
         }
     }
 }
@@ -251,9 +285,10 @@ enum ImageUrl {
     Text(String),
 }
 
-fn part(at: &str, raw: &RawValue) -> Result<Part, Error> {
+fn part(at: At<'_>, raw: &RawValue) -> Result<Part, Error> {
     let body: PartBody = serde_json::from_str(raw.get()).map_err(|error| bad(at, &error))?;
-    let missing = |name: &str| Error::invalid_field(at, format!("{at}.{name} is missing"));
+    let missing =
+        |name: &str| Error::invalid_field(at.to_string(), format!("{at}.{name} is missing"));
     match body.r#type.as_deref() {
         Some("text") => body.text.map(Part::Text).ok_or_else(|| missing("text")),
         Some("refusal") => body.refusal.map(Part::Text).ok_or_else(|| missing("refusal")),
@@ -266,7 +301,7 @@ fn part(at: &str, raw: &RawValue) -> Result<Part, Error> {
 }
 
 /// `data:image/png;base64,...` (RFC 2397) is the picture itself; anything else is an address.
-fn image(at: &str, url: String) -> Result<Image, Error> {
+fn image(at: At<'_>, url: String) -> Result<Image, Error> {
     let Some(rest) = url.strip_prefix("data:") else { return Ok(Image::Url(url)) };
     let parsed = rest.split_once(',').and_then(|(head, data)| {
         let media_type = head.strip_suffix(";base64")?;
@@ -292,8 +327,8 @@ struct FunctionBody {
     arguments: String,
 }
 
-fn tool_calls(at: &str, raw: Raw<'_>) -> Result<Vec<ToolCall>, Error> {
-    let calls: Vec<CallBody> = field(at, raw)?.unwrap_or_default();
+fn tool_calls(at: At<'_>, raw: Raw<'_>) -> Result<Vec<ToolCall>, Error> {
+    let calls: Vec<CallBody> = value(at, raw)?.unwrap_or_default();
     let call = |it: CallBody| ToolCall {
         id: it.id,
         name: it.function.name,
@@ -435,7 +470,8 @@ struct EmbedBody<'a> {
 /// # Errors
 /// What is wrong, naming the field.
 pub fn decode_embed(body: &[u8]) -> Result<(EmbedRequest, Range<usize>), Error> {
-    let fields: EmbedBody<'_> = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let fields: EmbedBody<'_> =
+        serde_json::from_str(text_of(body)?).map_err(|error| not_json(&error))?;
     let (model, span) = model(body, fields.model)?;
     let encoding: Option<String> = field("encoding_format", fields.encoding_format)?;
     let base64 = match encoding.as_deref() {

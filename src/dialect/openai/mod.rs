@@ -14,7 +14,7 @@ use crate::chat::Error;
 
 pub use decode::{decode_chat, decode_embed};
 pub use encode::{Stamp, encode_embeddings, encode_error, encode_response};
-pub use response::{check_embeddings, decode_models, decode_response};
+pub use response::{check_embeddings, check_response, decode_models, decode_response};
 pub use stream::StreamEncoder;
 
 pub(in crate::dialect) use look::look;

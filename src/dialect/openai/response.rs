@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::chat::{FinishReason, Response, ToolCall, Usage};
 use crate::dialect::BadAnswer;
@@ -54,6 +55,53 @@ pub(super) fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
+/// What is looked at in a whole answer that goes on as it came.
+#[derive(Deserialize)]
+struct Passing<'a> {
+    #[serde(borrow)]
+    choices: Vec<PassingChoice<'a>>,
+    #[serde(default)]
+    usage: Option<UsageFields>,
+}
+
+#[derive(Deserialize)]
+struct PassingChoice<'a> {
+    #[serde(default, borrow)]
+    message: Option<PassingMessage<'a>>,
+}
+
+#[derive(Deserialize)]
+struct PassingMessage<'a> {
+    #[serde(default, borrow)]
+    content: Option<&'a RawValue>,
+}
+
+/// Looks at a whole answer that goes on as it came. What is no `chat.completion` is no answer,
+/// whatever its status says: a captive portal answers 200 too.
+///
+/// # Errors
+/// Why it is no answer.
+pub fn check_response(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
+    let passing: Passing<'_> =
+        serde_json::from_str(text_of(body)?).map_err(|error| BadAnswer::json(&error))?;
+    let Some(choice) = passing.choices.first() else {
+        return Err(BadAnswer("it has no choices".to_owned()));
+    };
+    let Some(message) = &choice.message else {
+        return Err(BadAnswer("its choice has no message".to_owned()));
+    };
+    match message.content.map(RawValue::get) {
+        None | Some("null") => {}
+        Some(text) if text.starts_with('"') => {}
+        Some(_) => return Err(BadAnswer("its content is no text".to_owned())),
+    }
+    Ok(passing.usage.map(Usage::from))
+}
+
+fn text_of(body: &[u8]) -> Result<&str, BadAnswer> {
+    std::str::from_utf8(body).map_err(|_| BadAnswer("it is not UTF-8".to_owned()))
+}
+
 #[derive(Deserialize)]
 struct Completion {
     choices: Vec<Choice>,
@@ -95,8 +143,7 @@ struct FunctionFields {
     arguments: String,
 }
 
-/// Decodes a whole answer. What is no `chat.completion` is no answer, whatever its status says: a
-/// captive portal answers 200 too.
+/// Decodes a whole answer.
 ///
 /// # Errors
 /// Why it is no answer.
@@ -183,6 +230,7 @@ mod tests {
         assert_eq!(response.tool_calls.len(), 1);
         assert_eq!(response.finish, Some(FinishReason::ToolCalls));
         assert_eq!(response.usage.unwrap().cached_tokens, 1);
+        assert_eq!(check_response(body).unwrap(), response.usage);
         for bad in [
             "<html>sign in</html>",
             "",
@@ -193,7 +241,10 @@ mod tests {
             r#"{"error":{"message":"no"}}"#,
         ] {
             assert!(decode_response(bad.as_bytes()).is_err(), "{bad}");
+            assert!(check_response(bad.as_bytes()).is_err(), "{bad}");
         }
+        let no_text = br#"{"choices":[{"message":{"content":[1]}}]}"#;
+        assert!(check_response(no_text).is_err());
     }
 
     #[test]

@@ -115,23 +115,30 @@ impl Framing {
     fn take_line(&mut self, rest: &[u8]) -> Result<usize, ()> {
         let end = memchr::memchr(b'\n', rest);
         let taken = end.map_or(rest.len(), |end| end + 1);
-        self.line.extend_from_slice(rest.get(..taken).unwrap_or_default());
-        if self.line.len() > self.longest_line() {
+        let here = rest.get(..taken).unwrap_or_default();
+        if self.line.len() + here.len() > self.longest_line() {
             return Err(());
         }
         if end.is_none() {
-            return Ok(taken);
+            self.line.extend_from_slice(here);
+        } else if self.line.is_empty() {
+            // Most lines come whole, and are read where they are.
+            self.take_whole(here)?;
+        } else {
+            self.line.extend_from_slice(here);
+            let line = std::mem::take(&mut self.line);
+            self.take_whole(&line)?;
         }
-        let mut line = std::mem::take(&mut self.line);
-        // A line ends with CRLF; an LF alone, or a CR within, is where readers differ.
+        Ok(taken)
+    }
+
+    /// A line ends with CRLF; an LF alone, or a CR within, is where readers differ.
+    fn take_whole(&mut self, line: &[u8]) -> Result<(), ()> {
         let content = line.strip_suffix(b"\r\n").ok_or(())?;
-        if content.contains(&b'\r') {
+        if memchr::memchr(b'\r', content).is_some() {
             return Err(());
         }
-        self.end_line(content)?;
-        line.clear();
-        self.line = line;
-        Ok(taken)
+        self.end_line(content)
     }
 
     fn longest_line(&self) -> usize {
@@ -245,9 +252,42 @@ fn split_field(line: &[u8]) -> Result<(&[u8], &[u8]), ()> {
 }
 
 fn is_token(text: &[u8]) -> bool {
-    let is_part = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+    let is_part = |byte: &u8| TOKEN.get(usize::from(*byte)) == Some(&true);
     !text.is_empty() && text.iter().all(is_part)
 }
+
+/// Which bytes a token may have (RFC 9110 section 5.6.2).
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 256")]
+        let it = byte as u8;
+        #[expect(clippy::indexing_slicing, reason = "so is the index")]
+        {
+            table[byte] = it.is_ascii_alphanumeric()
+                || matches!(
+                    it,
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
+                );
+        }
+        byte += 1;
+    }
+    table
+};
 
 fn length(digits: &[u8]) -> Result<u64, ()> {
     if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {

@@ -1,0 +1,31 @@
+//! Header fields that `http` has no names for. Made once: a name that is looked up by its text is
+//! parsed and hashed each time.
+
+use http::HeaderName;
+
+/// How many calls were made for an answer.
+pub(super) static ATTEMPTS: HeaderName = HeaderName::from_static("x-edgehold-attempts");
+
+/// Where a request may be served, and where it was.
+pub(super) static LOCALITY: HeaderName = HeaderName::from_static("x-edgehold-locality");
+
+/// Who answered.
+pub(super) static TARGET: HeaderName = HeaderName::from_static("x-edgehold-target");
+
+/// The time that the client has.
+pub(super) static TIMEOUT: HeaderName = HeaderName::from_static("x-edgehold-timeout");
+
+/// Fetch Metadata: which pages a browser's request comes from.
+pub(super) static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// nginx's word for passing on what comes in pieces.
+pub(super) static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Anthropic's place for a key.
+pub(super) static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What a request is called in logs, the client's and ours.
+pub(super) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// OpenAI's word for whether its clients should try again.
+pub(super) static X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
