@@ -213,7 +213,7 @@ pub struct BaseUrl {
 #[derive(Debug, Clone)]
 pub struct Alias {
     /// Targets in order of preference. At least one.
-    pub targets: Vec<Target>,
+    pub targets: Arc<[Target]>,
     /// Where requests for it may be served.
     pub locality: Locality,
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 
 use crate::budget::Reservation;
 use crate::chat::{Error, Kind, Request, Response, Usage};
@@ -29,7 +30,7 @@ pub struct ChatJob {
     /// Where in it the model's name stands, with its quotes.
     pub model_span: Range<usize>,
     /// The request's id, which an answer that we write bears.
-    pub id: String,
+    pub id: HeaderValue,
     /// What the client wishes besides.
     pub wishes: Wishes,
 }
@@ -39,7 +40,7 @@ impl ChatJob {
     pub fn stamp(&self) -> Stamp {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Stamp {
-            id: format!("chatcmpl-{}", self.id),
+            id: format!("chatcmpl-{}", self.id.to_str().unwrap_or_default()),
             created: now.as_secs(),
             model: self.request.model.clone(),
         }

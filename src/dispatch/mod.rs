@@ -193,9 +193,9 @@ impl Dispatch {
         let plan = self.plan(route, Ok(locality));
         let mut course = Course { locality, end: wishes.end, attempts: 0 };
         let mut failed = refusal::Failed::new(&plan);
-        let targets: Vec<&Target> = plan.takes().collect();
-        for (index, target) in targets.iter().enumerate() {
-            let next = targets.get(index + 1);
+        let mut targets = plan.takes().peekable();
+        while let Some(target) = targets.next() {
+            let next = targets.peek();
             match self.try_target(operation, target, next.is_some(), &mut course).await {
                 Ok(output) => return Ok(output),
                 Err(failure) if failure.next == Next::Nothing => {
@@ -204,11 +204,11 @@ impl Dispatch {
                 Err(failure) => failed.add(target, failure),
             }
             if let Some(next) = next {
-                self.metrics.fallback(&target.to_string(), &next.to_string());
+                self.metrics.fallback(target.name(), next.name());
                 tracing::debug!(from = %target, to = %next, "falling back");
             }
         }
-        self.retry(operation, failed, course).await
+        Box::pin(self.retry(operation, failed, course)).await
     }
 
     /// Every target has been tried: waits for those that asked to wait, while there is time.
@@ -227,7 +227,7 @@ impl Dispatch {
                 break;
             }
             tokio::time::sleep_until(wakes).await;
-            self.metrics.retry(&target.to_string());
+            self.metrics.retry(target.name());
             match self.try_target(operation, &target, false, &mut course).await {
                 Ok(output) => return Ok(output),
                 Err(failure) if failure.next == Next::Nothing => {

@@ -1,6 +1,6 @@
 //! The HTTP client of one provider: its pool, its headers and key, and what a failed call means.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Uri};
@@ -89,7 +89,8 @@ impl HttpClient {
     async fn call(&self, uri: &Uri, head: &[u8], body: &[u8]) -> Result<Response, CallError> {
         let mut conn = match self.pool.take() {
             Some(conn) => conn,
-            None => self.connector.connect(uri.clone()).await?,
+            // Boxed: a call that waits for its answer need not hold the room for connecting.
+            None => Box::pin(self.connector.connect(uri.clone())).await?,
         };
         let was_used = std::mem::replace(&mut conn.is_used, true);
         match exchange(conn, &self.pool, head, body).await {
@@ -121,8 +122,8 @@ impl HttpClient {
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
-        field(&mut head, "content-length", length.to_string().as_bytes());
-        head.extend_from_slice(b"\r\n");
+        // Writing into memory cannot fail.
+        write!(head, "content-length: {length}\r\n\r\n").ok();
         Ok(head)
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of every target and of the way to every provider.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,8 @@ impl fmt::Display for Connectivity {
 #[derive(Debug, Clone)]
 pub struct Health {
     rules: Routing,
-    links: HashMap<ProviderName, (Place, Link)>,
-    targets: HashMap<Target, TargetHealth>,
+    links: BTreeMap<ProviderName, (Place, Link)>,
+    targets: BTreeMap<Target, TargetHealth>,
 }
 
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ impl Health {
             .providers
             .iter()
             .map(|(name, provider)| (name.clone(), (provider.place, Link::Unknown)));
-        Self { rules: config.routing.clone(), links: links.collect(), targets: HashMap::new() }
+        Self { rules: config.routing.clone(), links: links.collect(), targets: BTreeMap::new() }
     }
 
     /// What is still true under another configuration: what is known of providers whose address
@@ -228,7 +228,7 @@ impl Health {
     /// How everything stands, for people.
     pub fn snapshot(&self, config: &Config, now: Instant) -> Snapshot {
         let mut targets: Vec<&Target> = self.targets.keys().collect();
-        targets.extend(config.models.values().flat_map(|alias| &alias.targets));
+        targets.extend(config.models.values().flat_map(|alias| alias.targets.iter()));
         targets.sort();
         targets.dedup();
         Snapshot {

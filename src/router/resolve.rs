@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::config::{Config, Locality, ProviderKind, ProviderName, Target};
 
@@ -52,7 +53,7 @@ pub struct Route {
     /// By which rule the name was found.
     pub resolves: Resolves,
     /// In order of preference.
-    pub targets: Vec<Target>,
+    pub targets: Arc<[Target]>,
     /// Where the request may be served, as far as the name says.
     pub locality: Locality,
 }
@@ -110,7 +111,7 @@ pub fn resolve(name: &str, config: &Config, listings: impl FnOnce() -> Listings)
 
 fn as_alias(name: &str, config: &Config, resolves: Resolves) -> Option<Route> {
     let alias = config.models.get(name)?;
-    Some(Route { resolves, targets: alias.targets.clone(), locality: alias.locality })
+    Some(Route { resolves, targets: Arc::clone(&alias.targets), locality: alias.locality })
 }
 
 fn as_target(name: &str, config: &Config) -> Option<Route> {
@@ -135,7 +136,7 @@ fn is_same(listed: &str, asked: &str, kind: ProviderKind) -> bool {
 
 fn single(provider: &ProviderName, model: &str, resolves: Resolves) -> Route {
     let target = Target::new(provider.clone(), model);
-    Route { resolves, targets: vec![target], locality: Locality::Any }
+    Route { resolves, targets: Arc::from([target]), locality: Locality::Any }
 }
 
 fn known_names(config: &Config, listings: &Listings) -> Vec<String> {

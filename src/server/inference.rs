@@ -44,10 +44,17 @@ pub(super) async fn serve(
     let wishes = wishes(&head.headers, caller, config)?;
     let reading = body::read(body, &head.headers, config.server.max_body, &gateway.budget);
     let (body, memory) = reading.await?;
+    let query = match route {
+        Route::Ask => head.uri.query().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    };
+    // It holds on to hyper's buffer too.
+    drop(head);
     let work = Work { current, asked, wishes, _memory: memory };
     match route {
-        Route::Embeddings => work.embed(body).await,
-        Route::Ask => work.ask(&body, head.uri.query().unwrap_or_default()).await,
+        // Boxed where it is rare, so that every other request need not have room for it.
+        Route::Embeddings => Box::pin(work.embed(body)).await,
+        Route::Ask => Box::pin(work.ask(&body, &query)).await,
         _ => work.chat(body).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Listeners and their accept loop.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -256,10 +257,21 @@ impl Acceptor {
             });
             let connection = conn::builder().serve_connection(TokioIo::new(guarded), service);
             tokio::pin!(connection);
-            let ended = tokio::select! {
-                biased;
-                ended = connection.as_mut() => ended,
-                () = drain.started() => {
+            let started = drain.started();
+            tokio::pin!(started);
+            let mut is_waiting = false;
+            let first = poll_fn(|cx| {
+                let ended = connection.as_mut().poll(cx);
+                // The drain wakes this task whenever it begins; once it knows of it, a look will do.
+                if ended.is_pending() && (!is_waiting || drain.is_draining()) {
+                    is_waiting = true;
+                    return started.as_mut().poll(cx).map(|()| None);
+                }
+                ended.map(Some)
+            });
+            let ended = match first.await {
+                Some(ended) => ended,
+                None => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

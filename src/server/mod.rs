@@ -26,7 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
-use http::{Method, Request, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::budget::Budget;
@@ -123,12 +124,12 @@ impl Gateway {
             Ok(response) => response,
             Err(failed) => respond::error(asked.route, &failed),
         };
-        let response = respond::finish(response, &asked.id, head_only);
+        let response = respond::finish(response, asked.id.clone(), head_only);
         let (path, status) =
             (asked.route.map_or("other", Route::label), response.status().as_u16());
         self.metrics.request(path, status);
         let by = response.headers().get(&TARGET);
-        tracing::debug!(id = %asked.id, path, status, by = ?by, "answered");
+        tracing::debug!(id = asked.id(), path, status, by = ?by, "answered");
         Ok(response.map(|reply| reply.keeping(busy)))
     }
 
@@ -163,25 +164,27 @@ impl Gateway {
 /// What is known of a request before anything is decided about it.
 pub(in crate::server) struct Asked {
     /// Its id: the client's own where that is fit to be repeated, else ours.
-    pub(in crate::server) id: String,
+    pub(in crate::server) id: HeaderValue,
     /// Where its path leads, if it leads anywhere.
     pub(in crate::server) route: Option<Route>,
 }
 
 impl Asked {
     fn new(gateway: &Gateway, request: &Request<Incoming>) -> Self {
-        let theirs = request.headers().get(&X_REQUEST_ID).and_then(|id| id.to_str().ok());
-        let id = match theirs.filter(|id| is_plain_id(id)) {
-            Some(id) => id.to_owned(),
-            None => gateway.ids.next(),
-        };
+        let theirs = request.headers().get(&X_REQUEST_ID).filter(|id| is_plain_id(id.as_bytes()));
+        let id = theirs.cloned().unwrap_or_else(|| gateway.ids.next());
         Self { id, route: route::of_path(request.uri().path()) }
+    }
+
+    /// Its id, as text.
+    pub(in crate::server) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
     }
 }
 
-fn is_plain_id(id: &str) -> bool {
+fn is_plain_id(id: &[u8]) -> bool {
     (1..=64).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Who is at the other end of a connection, and where it came in.
@@ -206,15 +209,16 @@ impl Ids {
         Self { start: format!("{start:016x}"), next: AtomicU64::new(1) }
     }
 
-    fn next(&self) -> String {
+    fn next(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut id = String::with_capacity(self.start.len() + 8);
-        id.push_str(&self.start);
-        let digits = (0..8).rev().filter_map(|place| {
-            let digit = u32::try_from(number >> (4 * place) & 15).ok()?;
-            char::from_digit(digit, 16)
-        });
-        id.extend(digits);
-        id
+        let mut id = Vec::with_capacity(self.start.len() + 8);
+        id.extend_from_slice(self.start.as_bytes());
+        id.extend((0..8).rev().map(|place| match (number >> (4 * place) & 15) as u8 {
+            digit @ 0..=9 => b'0' + digit,
+            letter => b'a' + letter - 10,
+        }));
+        // Hexadecimal digits are a header's value.
+        HeaderValue::from_maybe_shared(Bytes::from(id))
+            .unwrap_or_else(|_| HeaderValue::from_static("0"))
     }
 }

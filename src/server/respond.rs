@@ -8,6 +8,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
+use http_body::Body;
 
 use crate::chat::Kind;
 use crate::config::Place;
@@ -58,7 +59,7 @@ pub(super) fn error(route: Option<Route>, failed: &Failed) -> Response<Reply> {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     if failed.attempts > 0 {
-        headers.insert(&ATTEMPTS, HeaderValue::from(failed.attempts));
+        headers.insert(&ATTEMPTS, number(failed.attempts));
         // Every target and retry has been used: a client's own retries would only repeat that.
         headers.insert(&X_SHOULD_RETRY, HeaderValue::from_static("false"));
     }
@@ -85,16 +86,13 @@ fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// A response with a body that is there already.
+/// A response with a body that is there already. hyper adds its length.
 pub(super) fn whole(body: impl Into<Bytes>, media: &'static str) -> Response<Reply> {
-    let body = body.into();
-    let length = body.len();
-    let mut response = Response::new(Reply::whole(body));
+    let mut response = Response::new(Reply::whole(body.into()));
     let headers = response.headers_mut();
     // All that an answer has, in one allocation.
     headers.reserve(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
@@ -118,7 +116,7 @@ pub(super) fn with_trail(mut response: Response<Reply>, trail: &Trail) -> Respon
     if let Ok(target) = HeaderValue::from_str(trail.target.name()) {
         headers.insert(&TARGET, target);
     }
-    headers.insert(&ATTEMPTS, HeaderValue::from(trail.attempts));
+    headers.insert(&ATTEMPTS, number(trail.attempts));
     let place = match trail.place {
         Place::Local => "local",
         Place::Cloud => "cloud",
@@ -127,15 +125,31 @@ pub(super) fn with_trail(mut response: Response<Reply>, trail: &Trail) -> Respon
     response
 }
 
-/// The headers of every response. What answers a HEAD has no body, only its length.
-pub(super) fn finish(mut response: Response<Reply>, id: &str, head_only: bool) -> Response<Reply> {
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(&X_REQUEST_ID, id);
+/// Most answers took one call, and few took many.
+fn number(attempts: u32) -> HeaderValue {
+    match attempts {
+        1 => HeaderValue::from_static("1"),
+        2 => HeaderValue::from_static("2"),
+        3 => HeaderValue::from_static("3"),
+        more => HeaderValue::from(more),
     }
+}
+
+/// The headers of every response. What answers a HEAD has no body, only its length.
+pub(super) fn finish(
+    mut response: Response<Reply>,
+    id: HeaderValue,
+    head_only: bool,
+) -> Response<Reply> {
+    let length = response.body().size_hint().exact();
+    let headers = response.headers_mut();
+    headers.insert(&X_REQUEST_ID, id);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if head_only {
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
         return response.map(Reply::emptied);
     }
     response

@@ -29,10 +29,10 @@ fn span_of(body: &[u8], value: &RawValue) -> Range<usize> {
 /// The body with another model's name in it and every other byte as it was: fields that we do
 /// not know still reach a provider of the client's own dialect.
 pub fn with_model(body: &[u8], span: &Range<usize>, model: &str) -> Vec<u8> {
-    let name = serde_json::to_vec(model).unwrap_or_default();
-    let mut spliced = Vec::with_capacity(body.len() + name.len());
+    let mut spliced = Vec::with_capacity(body.len() + model.len() + 8);
     spliced.extend_from_slice(body.get(..span.start).unwrap_or_default());
-    spliced.extend_from_slice(&name);
+    // Writing text into memory cannot fail.
+    serde_json::to_writer(&mut spliced, model).ok();
     spliced.extend_from_slice(body.get(span.end..).unwrap_or_default());
     spliced
 }

@@ -1,7 +1,10 @@
 //! A provider's whole answers.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::chat::{FinishReason, Response, ToolCall, Usage};
@@ -59,9 +62,32 @@ pub(super) fn finish_reason(word: &str) -> FinishReason {
 #[derive(Deserialize)]
 struct Passing<'a> {
     #[serde(borrow)]
-    choices: Vec<PassingChoice<'a>>,
+    choices: First<PassingChoice<'a>>,
     #[serde(default)]
     usage: Option<UsageFields>,
+}
+
+/// The first entry of a list; the others only have to be JSON.
+struct First<T>(Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = First<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<First<T>, A::Error> {
+                let first = entries.next_element()?;
+                while let Some(IgnoredAny) = entries.next_element()? {}
+                Ok(First(first))
+            }
+        }
+        deserializer.deserialize_seq(Entries(PhantomData))
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,10 +110,10 @@ struct PassingMessage<'a> {
 pub fn check_response(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
     let passing: Passing<'_> =
         serde_json::from_str(text_of(body)?).map_err(|error| BadAnswer::json(&error))?;
-    let Some(choice) = passing.choices.first() else {
+    let Some(choice) = passing.choices.0 else {
         return Err(BadAnswer("it has no choices".to_owned()));
     };
-    let Some(message) = &choice.message else {
+    let Some(message) = choice.message else {
         return Err(BadAnswer("its choice has no message".to_owned()));
     };
     match message.content.map(RawValue::get) {
