@@ -17,7 +17,8 @@
 //! - [`dispatch`] resolves the name, asks [`router::plan()`] for an order, and makes one attempt
 //!   after the other until a first token is there.
 //! - [`provider`] makes one attempt: its turn, the model's context window and load, the call, the
-//!   status. A failure says what the target's health learns and what may be tried next.
+//!   status. A failure says what the target's health learns and what may be tried next. It speaks
+//!   HTTP/1.1 itself (`provider::http1`): a stream that waits must hold no buffer.
 //! - [`dialect::Relay`] turns the provider's stream into the client's as it comes. Where both speak
 //!   the same dialect the frames go on as slices of what was received. [`dialect::Collector`]
 //!   gathers an answer that is no stream.
@@ -49,7 +50,7 @@
 //! One thread runs everything (tokio, `current_thread`); two more only look up names. [`app`]
 //! lists the tasks and what each waits for. Three kinds begin elsewhere, in [`provider`], because
 //! they must outlive the request that began them: a model load, the end of a transfer whose answer
-//! has been read, and the driver of a pooled connection.
+//! has been read, and the one that closes pooled connections when their time is over.
 //!
 //! # Rules that hold everywhere
 //!
@@ -83,6 +84,9 @@
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
 //! - A rule for choosing targets belongs in [`router`], with a row in its tables.
+//! - A figure to hold is a row of `aims` in `tests/bench/report.py`; `scripts/bench` measures it.
+//!   What grows the hot path by more than 3 % of its instructions fails `scripts/test`, until
+//!   `scripts/count --write` keeps the new count: a growth is decided, and seen in the diff.
 
 pub mod app;
 pub mod budget;

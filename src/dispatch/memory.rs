@@ -8,9 +8,9 @@ use crate::chat::{Error, Kind};
 use crate::provider::{Failure, Next};
 use crate::router::Outcome;
 
-/// Memory that an attempt takes for its connection and buffers: hyper's 8 KiB to read, and what
-/// the connection and its tasks hold.
-pub(super) const ATTEMPT_BYTES: usize = 12 * 1024;
+/// Memory that an attempt takes: its connection, which holds no buffer while it waits, and what
+/// the answer on its way is known by. Most of it is TLS.
+pub(super) const ATTEMPT_BYTES: usize = 6 * 1024;
 
 pub(super) fn reserve(budget: &Arc<Budget>, bytes: usize) -> Result<Reservation, Failure> {
     budget.reserve(bytes).map_err(|shed| over_budget(&shed))

@@ -1,8 +1,8 @@
 //! A stream on its way to the client.
 //!
 //! Pieces go on as they come and nothing is collected: the provider is read only when the client
-//! takes. What one turn of the event loop brought goes out in one write, because a write for each
-//! token costs five times the processor.
+//! takes. What the provider has ready goes out in one write, because a write for each token costs
+//! five times the processor.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -25,10 +25,6 @@ use crate::telemetry::Guard;
 /// As much as is gathered before it is passed on.
 const GATHER_BYTES: usize = 16 * 1024;
 
-/// Turns of the event loop that are given to the provider's connection to bring more before what
-/// is gathered goes out. One is not enough: its task and ours take turns.
-const GATHER_TURNS: u8 = 2;
-
 /// A stream may be longer than a whole answer, since it is not held; but not endless.
 const LONGEST_STREAM: u64 = 16;
 
@@ -50,7 +46,6 @@ pub(super) struct Begun {
 pub struct AnswerStream {
     relay: Relay,
     pieces: Vec<Bytes>,
-    turns: u8,
     flow: Option<Flow>,
 }
 
@@ -87,8 +82,7 @@ impl AnswerStream {
             estimate: begun.estimate,
             _counted: counted,
         };
-        let mut stream =
-            Self { relay: begun.relay, pieces: begun.pieces, turns: 0, flow: Some(flow) };
+        let mut stream = Self { relay: begun.relay, pieces: begun.pieces, flow: Some(flow) };
         if begun.ended {
             stream.finish();
         }
@@ -186,7 +180,6 @@ impl AnswerStream {
     }
 
     fn gather(&mut self) -> Bytes {
-        self.turns = 0;
         if self.pieces.len() == 1
             && let Some(only) = self.pieces.pop()
         {
@@ -215,11 +208,6 @@ impl Body for AnswerStream {
         let all = self.advance(cx);
         if self.pieces.is_empty() {
             return if all { Poll::Ready(None) } else { Poll::Pending };
-        }
-        if !all && self.turns < GATHER_TURNS {
-            self.turns += 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
         }
         Poll::Ready(Some(Ok(Frame::data(self.gather()))))
     }

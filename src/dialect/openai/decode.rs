@@ -106,9 +106,9 @@ fn text_of(body: &[u8]) -> Result<&str, Error> {
 /// Where a value stands; written out only when something is wrong with it.
 #[derive(Debug, Clone, Copy)]
 enum At<'a> {
-    Entry(&'a At<'a>, usize),
+    Entry(&'a Self, usize),
     Field(&'static str),
-    Member(&'a At<'a>, &'static str),
+    Member(&'a Self, &'static str),
 }
 
 impl fmt::Display for At<'_> {
