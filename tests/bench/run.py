@@ -96,19 +96,20 @@ class Rounds:
                 if not self.options.only or name in self.options.only.split(","):
                     print(f"bench: round {number + 1} of {self.options.rounds}: {name}", file=sys.stderr)
                     step()
-            self.refuse_without_headroom()
+                    self.refuse_without_headroom()
         return self.found
 
     def steps(self, number):
         whole = functools.partial
+        # Slow gateways take minutes for what others do in seconds: their streams are measured once.
+        slowest = 0.5 if number else 0
         yield "plain", whole(self.each, measure.plain)
-        yield "paced", whole(self.each, measure.paced, streams=True)
-        yield "bursts", whole(self.each, measure.bursts, streams=True)
-        yield "idle", whole(self.fresh, measure.idle_memory)
-        yield "streams100", whole(self.fresh, whole(measure.slow_streams, streams=100), streams=True)
-        # A slow gateway takes minutes for it, and its second result is like its first.
-        slowest = 0.5 if number or self.options.quick else 0
-        yield "streams1000", whole(self.fresh, whole(measure.slow_streams, streams=1000), streams=True, slowest=slowest)
+        yield "paced", whole(self.each, measure.paced, streams=True, slowest=slowest)
+        yield "bursts", whole(self.each, measure.bursts, streams=True, slowest=slowest)
+        yield "idle", whole(self.fresh, measure.idle_memory, slowest=slowest)
+        for streams in (100, 1000):
+            step = whole(measure.slow_streams, streams=streams)
+            yield f"streams{streams}", whole(self.fresh, step, streams=True, slowest=slowest)
         for readers in (64, 100):
             step = whole(measure.stalled_readers, readers=readers)
             yield f"stalled{readers}", whole(self.fresh, step, streams=True, slowest=0.5)
@@ -122,10 +123,10 @@ class Rounds:
     def note(self, subject, figures):
         self.found[subject.name][-1].update(figures)
 
-    def each(self, step, streams=False):
+    def each(self, step, streams=False, slowest=0.0):
         with self.upstream():
             for subject in self.subjects:
-                if streams and not subject.streams:
+                if subject.pace < slowest or (streams and not subject.streams):
                     continue
                 if subject.argv is None:
                     self.note(subject, step(self.bench, subject, None))
@@ -153,15 +154,22 @@ class Rounds:
             self.note(subject, measure.fallbacks(self.bench, subject, gateways.MORTAL_PORTS))
 
     def refuse_without_headroom(self):
+        """A figure that the load generator or the fake decided is none. Where it is one of those that are compared,
+        there is no result at all; of another gateway it is left out."""
         most = self.found["direct"][-1]
         for name, rounds in self.found.items():
             for figure in ("rate_100", "streams_rate"):
                 rate = rounds[-1].get(figure)
-                if name != "direct" and rate and most.get(figure, 0) < rate * HEADROOM:
-                    raise Failed(
-                        f"{figure} of {name} is {rate:.0f} a second and {most.get(figure, 0):.0f} directly: "
-                        "the load generator or the fake is the bottleneck"
-                    )
+                if name == "direct" or not rate or most.get(figure, 0) >= rate * HEADROOM:
+                    continue
+                words = (
+                    f"{figure} of {name} is {rate:.0f} a second and {most.get(figure, 0):.0f} directly: "
+                    "the load generator or the fake is the bottleneck"
+                )
+                if name == "nginx" or name.startswith("edgehold"):
+                    raise Failed(words)
+                print(f"bench: left out: {words}", file=sys.stderr)
+                del rounds[-1][figure]
 
 
 if __name__ == "__main__":

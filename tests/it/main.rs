@@ -40,4 +40,5 @@ mod smuggling;
 mod streams;
 mod support;
 mod tools;
+mod upstream;
 mod waits;

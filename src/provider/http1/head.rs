@@ -81,7 +81,8 @@ impl Head {
             } else if name.eq_ignore_ascii_case("content-encoding") {
                 head.is_encoded = !value.eq_ignore_ascii_case(b"identity");
             } else if name.eq_ignore_ascii_case("connection") {
-                head.keeps_alive &= !value.to_ascii_lowercase().ends_with(b"close");
+                let mut options = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                head.keeps_alive &= !options.any(|it| it.eq_ignore_ascii_case(b"close"));
             }
         }
         // A length beside chunks is overruled, and what comes after this body is not believed
@@ -93,6 +94,7 @@ impl Head {
             (_, false, Some(length)) => Coding::known(length),
             (_, false, None) => Coding::UntilClose,
         };
+        head.keeps_alive &= head.coding != Coding::UntilClose;
         if status >= 400 {
             head.wait = wait_asked(fields);
         }
@@ -155,8 +157,9 @@ mod tests {
             ("Content-Length: 0\r\n", Coding::Ended, true),
             ("Transfer-Encoding: Chunked\r\n", Coding::chunked(), true),
             ("Transfer-Encoding: chunked\r\nContent-Length: 7\r\n", Coding::chunked(), false),
-            ("", Coding::UntilClose, true),
+            ("", Coding::UntilClose, false),
             ("Content-Length: 7\r\nConnection: Close\r\n", Coding::known(7), false),
+            ("Content-Length: 7\r\nConnection: close, te\r\n", Coding::known(7), false),
             ("Content-Length: 7\r\nConnection: keep-alive\r\n", Coding::known(7), true),
         ];
         for (fields, coding, keeps_alive) in table {
