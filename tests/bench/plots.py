@@ -4,7 +4,7 @@ import math
 from xml.sax.saxutils import escape
 
 COLOURS = ["#8a8f98", "#b0b7c3", "#d9480f", "#f08c4a", "#4263eb", "#2b8a3e"]
-WIDTH, LEFT, ROW = 720, 190, 24
+WIDTH, LEFT, ROW = 740, 225, 24
 
 
 def all_of(figures):
@@ -45,17 +45,18 @@ def lines(title, series):
     series = {name: [(x, y / 2**20) for x, y in points if y] for name, points in series.items()}
     values = [y for points in series.values() for _, y in points] or [1, 10]
     low, high = math.log2(min(values) * 0.8), math.log2(max(values) * 1.3)
-    across = lambda count: LEFT - 120 + (WIDTH - LEFT - 80) * (math.log10(max(count, 10)) - 1) / 2
+    across = lambda count: 70 + (WIDTH - 270) * (math.log10(max(count, 10)) - 1) / 2
     down = lambda mib: bottom - (math.log2(mib) - low) / (high - low) * (bottom - top)
     parts = [text(10, 20, title, weight="bold")]
     for exponent in range(math.ceil(low), math.floor(high) + 1):
         y = down(2**exponent)
-        parts.append(f'<line x1="60" x2="{WIDTH - 150}" y1="{y:.0f}" y2="{y:.0f}" stroke="#dddddd"/>')
+        parts.append(f'<line x1="60" x2="{WIDTH - 190}" y1="{y:.0f}" y2="{y:.0f}" stroke="#dddddd"/>')
         parts.append(text(52, y + 4, f"{2**exponent:g}", anchor="end"))
     for count, label in [(0, "idle"), (100, "100"), (1000, "1,000")]:
         parts.append(text(across(count), bottom + 20, label, anchor="middle"))
     taken = []
-    for name, points in series.items():
+    # From the highest down, so that a name that has to give way moves down only a little.
+    for name, points in sorted(series.items(), key=lambda it: -it[1][-1][1] if it[1] else 0):
         path = " ".join(f"{across(x):.0f},{down(y):.0f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour(name)}" stroke-width="2"/>')
         if points:

@@ -23,7 +23,7 @@ def machine():
 def write(results, out):
     figures = Figures(results)
     results["aims"] = [row.as_dict() for row in aims(figures)]
-    (out / "figures.json").write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    (out / "figures.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / "figures.md").write_text(markdown(results, figures))
     for name, svg in plots.all_of(figures).items():
         (out / name).write_text(svg)
