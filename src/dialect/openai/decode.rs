@@ -1,20 +1,22 @@
-//! A client's request.
+//! A client's request for a chat.
+
+mod embed;
+mod field;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::chat::{
-    Effort, EmbedInput, EmbedRequest, Error, Format, Image, Message, Part, Request, Role, Sampling,
-    Tool, ToolCall, ToolChoice,
+    Effort, Error, Format, Image, Message, Part, Request, Role, Sampling, Tool, ToolCall,
+    ToolChoice,
 };
-use crate::dialect::openai::{not_json, span_of};
+use crate::dialect::openai::decode::field::{At, Raw, bad, field, model, text_of, value};
+use crate::dialect::openai::not_json;
 
-type Raw<'a> = Option<&'a RawValue>;
+pub use embed::decode_embed;
 
 /// The fields that we understand, each still as it was written, so that what is wrong with one
 /// can be said by its name. A field that is there twice is an error: two readers could differ.
@@ -96,75 +98,6 @@ pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
         exotic: exotic(&fields),
     };
     Ok((request, span))
-}
-
-/// JSON is UTF-8 (RFC 8259 section 8.1). Looked at once, and not again at every text in it.
-fn text_of(body: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(body).map_err(|_| Error::invalid("the body is not UTF-8, as JSON must be"))
-}
-
-/// Where a value stands; written out only when something is wrong with it.
-#[derive(Debug, Clone, Copy)]
-enum At<'a> {
-    Entry(&'a Self, usize),
-    Field(&'static str),
-    Member(&'a Self, &'static str),
-}
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Entry(list, index) => write!(f, "{list}[{index}]"),
-            Self::Field(name) => f.write_str(name),
-            Self::Member(object, name) => write!(f, "{object}.{name}"),
-        }
-    }
-}
-
-/// Reads one field of the body; `null` is as good as nothing.
-fn field<T: DeserializeOwned>(name: &'static str, raw: Raw<'_>) -> Result<Option<T>, Error> {
-    value(At::Field(name), raw)
-}
-
-/// Reads one value; `null` is as good as nothing.
-fn value<T: DeserializeOwned>(at: At<'_>, raw: Raw<'_>) -> Result<Option<T>, Error> {
-    let Some(raw) = raw else { return Ok(None) };
-    serde_json::from_str(raw.get()).map_err(|error| bad(at, &error))
-}
-
-/// The library's words quote the value, and a value can be a prompt: only its kind is repeated.
-fn bad(name: At<'_>, error: &serde_json::Error) -> Error {
-    let text = error.to_string();
-    let words = match text.rsplit_once(", expected ") {
-        Some((_, wanted)) => {
-            let wanted = wanted.rsplit_once(" at line").map_or(wanted, |(wanted, _)| wanted);
-            format!("{name} must be {}", json_word(wanted))
-        }
-        None => format!("{name} is not what it must be"),
-    };
-    Error::invalid_field(name.to_string(), words)
-}
-
-/// The library's word for a type, in JSON's terms.
-fn json_word(wanted: &str) -> &str {
-    match wanted {
-        "a sequence" => "a list",
-        "f64" => "a number",
-        "u32" => "a whole number from 0 to 4294967295",
-        "i64" => "a whole number",
-        other if other.starts_with("struct ") => "an object",
-        other => other,
-    }
-}
-
-fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>), Error> {
-    let wanted = || Error::invalid_field("model", "model must be a name");
-    let raw = raw.ok_or_else(wanted)?;
-    let name: String = serde_json::from_str(raw.get()).map_err(|_| wanted())?;
-    if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-        return Err(Error::invalid_field("model", "model must be a name of 1 to 256 characters"));
-    }
-    Ok((name, span_of(body, raw)))
 }
 
 #[derive(Deserialize)]
@@ -450,64 +383,6 @@ fn exotic(fields: &ChatBody<'_>) -> Vec<&'static str> {
         ("functions", set(fields.functions, &["[]"])),
     ];
     table.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
-}
-
-#[derive(Deserialize)]
-struct EmbedBody<'a> {
-    #[serde(borrow)]
-    model: Raw<'a>,
-    #[serde(borrow)]
-    input: Raw<'a>,
-    #[serde(borrow)]
-    dimensions: Raw<'a>,
-    #[serde(borrow)]
-    encoding_format: Raw<'a>,
-}
-
-/// Decodes a request for embeddings. Returns with it where the model's name stands in the body,
-/// quotes included.
-///
-/// # Errors
-/// What is wrong, naming the field.
-pub fn decode_embed(body: &[u8]) -> Result<(EmbedRequest, Range<usize>), Error> {
-    let fields: EmbedBody<'_> =
-        serde_json::from_str(text_of(body)?).map_err(|error| not_json(&error))?;
-    let (model, span) = model(body, fields.model)?;
-    let encoding: Option<String> = field("encoding_format", fields.encoding_format)?;
-    let base64 = match encoding.as_deref() {
-        None | Some("float") => false,
-        Some("base64") => true,
-        Some(_) => {
-            let words = "encoding_format must be float or base64";
-            return Err(Error::invalid_field("encoding_format", words));
-        }
-    };
-    let dimensions = field("dimensions", fields.dimensions)?;
-    Ok((EmbedRequest { model, input: input(fields.input)?, dimensions, base64 }, span))
-}
-
-fn input(raw: Raw<'_>) -> Result<EmbedInput, Error> {
-    let wanted = || {
-        let words = "input must be text, a list of texts, or lists of token numbers, and not empty";
-        Error::invalid_field("input", words)
-    };
-    let raw = raw.ok_or_else(wanted)?;
-    let text = raw.get();
-    let texts = match text.as_bytes() {
-        [b'"', ..] => vec![serde_json::from_str(text).map_err(|_| wanted())?],
-        [b'[', ..] => match serde_json::from_str::<Vec<String>>(text) {
-            Ok(texts) => texts,
-            Err(_) => return tokens(raw).ok_or_else(wanted),
-        },
-        _ => return Err(wanted()),
-    };
-    if texts.is_empty() { Err(wanted()) } else { Ok(EmbedInput::Texts(texts)) }
-}
-
-fn tokens(raw: &RawValue) -> Option<EmbedInput> {
-    let one = serde_json::from_str::<Vec<u32>>(raw.get()).is_ok();
-    let many = || serde_json::from_str::<Vec<Vec<u32>>>(raw.get()).is_ok();
-    (one || many()).then(|| EmbedInput::Tokens(raw.to_owned()))
 }
 
 #[cfg(test)]
