@@ -12,7 +12,7 @@ use crate::chat::{Error, Kind, Request, Response, Usage};
 use crate::config::{Place, ProviderKind};
 use crate::dialect::openai::{self, Stamp, StreamEncoder};
 use crate::dialect::{Collector, Dialect, Relay, estimate};
-use crate::dispatch::cut::{cut_at, was_cut};
+use crate::dispatch::cut::cut;
 use crate::dispatch::memory::{ATTEMPT_BYTES, hold, reserve};
 use crate::dispatch::stream::{AnswerStream, Begun};
 use crate::dispatch::trial::Trial;
@@ -172,7 +172,7 @@ impl ChatOperation<'_> {
             hold(reservation, ATTEMPT_BYTES + ready + relay.held_bytes())?;
         }
         // A short answer may be there as a whole, with what it says of its prompt.
-        self.check_window(upstream, &exchange, trial, relay.facts().usage)?;
+        check_window(upstream, &exchange, trial, relay.facts().usage)?;
         exchange.pump.flowing();
         let estimate = self.estimate;
         Ok(Begun { upstream: Arc::clone(upstream), exchange, relay, pieces, ended, estimate })
@@ -209,37 +209,28 @@ impl ChatOperation<'_> {
             ProviderKind::Ollama => {
                 let pump = &mut exchange.pump;
                 let response = collect(pump, most, trial, reservation).await?;
-                self.check_window(upstream, &exchange, trial, response.usage)?;
+                check_window(upstream, &exchange, trial, response.usage)?;
+                if let Some(usage) = response.usage {
+                    let model = &trial.target().model;
+                    upstream.learn_prompt(model, self.estimate, usage.input_tokens);
+                }
                 upstream.let_end(exchange.pump);
                 Ok(Content::Decoded(response))
             }
         }
     }
+}
 
-    /// A prompt that fills the whole window was cut: the answer is to another question.
-    fn check_window(
-        &self,
-        upstream: &Upstream,
-        exchange: &Exchange,
-        trial: &Trial,
-        usage: Option<Usage>,
-    ) -> Result<(), Failure> {
-        let model = &trial.target().model;
-        let Some(usage) = usage else { return Ok(()) };
-        match cut_at(exchange.num_ctx, usage.input_tokens) {
-            None => {
-                upstream.learn_prompt(model, self.estimate, usage.input_tokens);
-                Ok(())
-            }
-            Some(num_ctx) => {
-                upstream.learn_cut(model);
-                Err(Failure {
-                    outcome: Outcome::Success,
-                    error: was_cut(trial.name(), num_ctx),
-                    next: Next::SameTargetNow,
-                })
-            }
-        }
+/// A cut prompt's answer goes to nobody; the next attempt has a larger window.
+fn check_window(
+    upstream: &Upstream,
+    exchange: &Exchange,
+    trial: &Trial,
+    usage: Option<Usage>,
+) -> Result<(), Failure> {
+    match cut(upstream, trial, exchange.num_ctx, usage) {
+        None => Ok(()),
+        Some(error) => Err(Failure { outcome: Outcome::Success, error, next: Next::SameTargetNow }),
     }
 }
 

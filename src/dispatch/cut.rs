@@ -1,18 +1,25 @@
 //! A prompt that its runner cut: the answer is to another question, and is not passed on.
 
-use crate::chat::{Error, Kind};
+use crate::chat::{Error, Kind, Usage};
+use crate::dispatch::trial::Trial;
+use crate::provider::Upstream;
 
-/// The window that a prompt filled, if it did.
-pub(super) fn cut_at(num_ctx: Option<u32>, input_tokens: u64) -> Option<u32> {
-    num_ctx.filter(|window| input_tokens >= u64::from(*window))
-}
-
-/// What a client is told about an answer to a prompt that was cut.
-pub(super) fn was_cut(target: &str, num_ctx: u32) -> Error {
-    Error::new(
+/// What a client is told where the prompt filled the whole window: it was cut. The model's
+/// estimates learn of it.
+pub(super) fn cut(
+    upstream: &Upstream,
+    trial: &Trial,
+    num_ctx: Option<u32>,
+    usage: Option<Usage>,
+) -> Option<Error> {
+    let input_tokens = usage?.input_tokens;
+    let num_ctx = num_ctx.filter(|window| input_tokens >= u64::from(*window))?;
+    upstream.learn_cut(&trial.target().model);
+    Some(Error::new(
         Kind::ContextLength,
         format!(
-            "{target} cut the prompt to its context of {num_ctx} tokens, so its answer is not passed on; the prompt has more tokens than that: shorten it"
+            "{} cut the prompt to its context of {num_ctx} tokens, so its answer is not passed on; the prompt has more tokens than that: shorten it",
+            trial.name()
         ),
-    )
+    ))
 }

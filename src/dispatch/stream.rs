@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::budget::Reservation;
 use crate::chat::Error;
 use crate::dialect::{Broken, Relay};
-use crate::dispatch::cut::{cut_at, was_cut};
+use crate::dispatch::cut::cut;
 use crate::dispatch::memory::{ATTEMPT_BYTES, hold};
 use crate::dispatch::trial::Trial;
 use crate::provider::{Exchange, Failure, Upstream};
@@ -133,10 +133,7 @@ impl AnswerStream {
 
     fn cut(&self) -> Option<Error> {
         let flow = self.flow.as_ref()?;
-        let usage = self.relay.facts().usage?;
-        let num_ctx = cut_at(flow.exchange.num_ctx, usage.input_tokens)?;
-        flow.upstream.learn_cut(&flow.trial.target().model);
-        Some(was_cut(flow.trial.name(), num_ctx))
+        cut(&flow.upstream, &flow.trial, flow.exchange.num_ctx, self.relay.facts().usage)
     }
 
     fn hold(&mut self) {
