@@ -105,6 +105,11 @@ class Process:
         self.stop()
 
 
+def absolute(path):
+    """A path of the command line: gateways are started in a folder of their own."""
+    return pathlib.Path(path).resolve()
+
+
 def read(path):
     try:
         return pathlib.Path(path).read_text()

@@ -30,8 +30,8 @@ MAY_GROW = 1.03
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--edgehold", type=absolute, required=True)
-    parser.add_argument("--tools", type=absolute, required=True)
+    parser.add_argument("--edgehold", type=gateways.absolute, required=True)
+    parser.add_argument("--tools", type=gateways.absolute, required=True)
     parser.add_argument("--check", type=pathlib.Path)
     parser.add_argument("--write", type=pathlib.Path)
     parser.add_argument("--emulator")
@@ -47,10 +47,6 @@ def main():
         options.write.write_text(json.dumps(counts, indent=1) + "\n")
     if options.check:
         check(json.loads(options.check.read_text()), counts, options.check)
-
-
-def absolute(path):
-    return pathlib.Path(path).resolve()
 
 
 def check(kept, counts, file):

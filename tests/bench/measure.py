@@ -1,11 +1,13 @@
 """One measurement of one gateway each. What comes back is a dict of numbers; an error of any kind is a `Failed`."""
 
 import json
+import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
-from gateways import PACED, SHORT, SLOW, FAST, UPSTREAM_PORT, Failed
+from gateways import FAST, LOCAL, MORTAL_PORTS, PACED, SHORT, SLOW, UPSTREAM_PORT, Failed
 
 CHUNKS = {PACED: 100, SHORT: 3, SLOW: 30, "plain": 32, FAST: 2560}
 
@@ -20,7 +22,7 @@ class Bench:
         argv = [f"{self.tools}/load", mode, *gateway.load_options(), "--model", model, *map(str, options)]
         if command:
             argv += ["--", *command]
-        done = subprocess.run(argv, capture_output=True, text=True, cwd=self.folder, env=None, check=False)
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=self.folder, check=False)
         if done.returncode != 0:
             raise Failed(f"{gateway.name}: {done.stderr.strip()}")
         result = json.loads(done.stdout.splitlines()[-1])
@@ -138,6 +140,21 @@ def cold_start(bench, gateway):
     return {"cold_us": result["total_us"]["p50"]}
 
 
+def close_mortal_ports():
+    """Ends the providers that are to be dead, and waits until the last of them refuses."""
+    try:
+        urllib.request.urlopen(f"http://{LOCAL}:{UPSTREAM_PORT}/close").close()
+    except OSError:
+        pass  # it closes the connection without an answer
+    for _ in range(500):
+        try:
+            socket.create_connection((LOCAL, UPSTREAM_PORT + MORTAL_PORTS)).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise Failed("the upstream did not close its mortal ports")
+
+
 FAULTS = ["refused", "reset", "status503-", "open"]
 
 
@@ -145,12 +162,7 @@ def fallbacks(bench, gateway, samples):
     """From a first target that fails to the next one's answer, and that one's answer alone, turn by turn."""
     opener = bench.load("plain", gateway, "open", "--connections", 1, "--requests", 5)
     time.sleep(1)
-    subprocess.run(
-        ["python3", "-c", f"import urllib.request as r\ntry: r.urlopen('http://127.0.0.1:{UPSTREAM_PORT}/close')\nexcept OSError: pass"],
-        check=False,
-        capture_output=True,
-    )
-    time.sleep(0.2)
+    close_mortal_ports()
     found = {"opened_us": opener["total_us"]["p50"]}
     alone = bench.load("plain", gateway, "plain", "--connections", 1, "--requests", samples, "--pause-us", 2000)
     found["alone_us"] = alone["total_us"]["p50"]

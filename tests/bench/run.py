@@ -45,15 +45,11 @@ def main():
     print((options.out / "figures.md").read_text())
 
 
-def absolute(path):
-    return pathlib.Path(path).resolve()
-
-
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--edgehold", type=absolute, required=True)
-    parser.add_argument("--tools", type=absolute, required=True)
-    parser.add_argument("--out", type=absolute, required=True)
+    parser.add_argument("--edgehold", type=gateways.absolute, required=True)
+    parser.add_argument("--tools", type=gateways.absolute, required=True)
+    parser.add_argument("--out", type=gateways.absolute, required=True)
     parser.add_argument("--peers", default="nginx")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")

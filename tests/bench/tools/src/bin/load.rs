@@ -11,6 +11,7 @@
 //! `--first` on; `--pause-us` is waited before each.
 //! An answer is good only with status 200, its end mark and as many events as expected.
 
+use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
@@ -157,7 +158,10 @@ async fn plain(ask: Rc<Ask>, options: &Options) -> Result<serde_json::Value, Wro
         .map(|index| {
             let share = requests / connections + u64::from(index < requests % connections);
             let first = start + index * (requests / connections + 1);
-            tokio::task::spawn_local(one_by_one(Rc::clone(&ask), first, share, pause))
+            let ask = Rc::clone(&ask);
+            tokio::task::spawn_local(async move {
+                one_by_one(&ask, first..first + share, pause, one_whole).await
+            })
         })
         .collect();
     let tally = gather(workers).await;
@@ -175,38 +179,39 @@ async fn gather(workers: Vec<tokio::task::JoinHandle<Tally>>) -> Tally {
     all
 }
 
-/// `count` requests over one connection.
-async fn one_by_one(ask: Rc<Ask>, first: u64, count: u64, pause: Duration) -> Tally {
+/// Asks again and again over one connection, until a request fails.
+async fn one_by_one(
+    ask: &Ask,
+    numbers: Range<u64>,
+    pause: Duration,
+    mut one: impl AsyncFnMut(&mut Reader, &[u8], &mut Tally) -> Result<(), Wrong>,
+) -> Tally {
     let mut tally = Tally::default();
-    let mut reader = match ask.connect().await {
-        Ok(reader) => reader,
-        Err(wrong) => {
-            tally.wrong(wrong);
-            return tally;
+    let asking = async {
+        let mut reader = ask.connect().await?;
+        for number in numbers {
+            let bytes = ask.bytes(number);
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let late = Err(Wrong("no end in time".to_owned()));
+            let answered = one(&mut reader, &bytes, &mut tally);
+            tokio::time::timeout(LONGEST, answered).await.unwrap_or(late)?;
         }
+        Ok(())
     };
-    for number in first..first + count {
-        let bytes = ask.bytes(number);
-        if !pause.is_zero() {
-            sleep(pause).await;
-        }
-        let began = Instant::now();
-        match tokio::time::timeout(LONGEST, whole(&mut reader, &bytes)).await {
-            Ok(Ok(())) => {
-                tally.good += 1;
-                tally.micros.push(micros(began));
-            }
-            Ok(Err(wrong)) => {
-                tally.wrong(wrong);
-                break;
-            }
-            Err(_) => {
-                tally.wrong(Wrong("no answer in time".to_owned()));
-                break;
-            }
-        }
+    if let Err(wrong) = asking.await {
+        tally.wrong(wrong);
     }
     tally
+}
+
+async fn one_whole(reader: &mut Reader, bytes: &[u8], tally: &mut Tally) -> Result<(), Wrong> {
+    let began = Instant::now();
+    whole(reader, bytes).await?;
+    tally.good += 1;
+    tally.micros.push(micros(began));
+    Ok(())
 }
 
 async fn whole(reader: &mut Reader, bytes: &[u8]) -> Result<(), Wrong> {
@@ -241,39 +246,16 @@ async fn streams(ask: Rc<Ask>, options: &Options) -> Result<serde_json::Value, W
             let starts = began + ramp.mul_f64(index as f64 / streams as f64);
             tokio::task::spawn_local(async move {
                 sleep_until(starts).await;
-                stream_worker(&ask, index, repeat, expect).await
+                let numbers = index * repeat..(index + 1) * repeat;
+                let one = async |reader: &mut Reader, bytes: &[u8], tally: &mut Tally| {
+                    one_stream(reader, bytes, expect, ask.end_mark, tally).await
+                };
+                one_by_one(&ask, numbers, Duration::ZERO, one).await
             })
         })
         .collect();
     let tally = gather(workers).await;
     Ok(tally.json(began.elapsed().as_secs_f64()))
-}
-
-async fn stream_worker(ask: &Ask, index: u64, repeat: u64, expect: u64) -> Tally {
-    let mut tally = Tally::default();
-    let mut reader = match ask.connect().await {
-        Ok(reader) => reader,
-        Err(wrong) => {
-            tally.wrong(wrong);
-            return tally;
-        }
-    };
-    for turn in 0..repeat {
-        let bytes = ask.bytes(index * repeat + turn);
-        let one = one_stream(&mut reader, &bytes, expect, ask.end_mark, &mut tally);
-        match tokio::time::timeout(LONGEST, one).await {
-            Ok(Ok(())) => {}
-            Ok(Err(wrong)) => {
-                tally.wrong(wrong);
-                break;
-            }
-            Err(_) => {
-                tally.wrong(Wrong("no end in time".to_owned()));
-                break;
-            }
-        }
-    }
-    tally
 }
 
 async fn one_stream(
