@@ -45,13 +45,17 @@ impl HttpClient {
             false => None,
         };
         let proxy = intercept(config, proxy);
-        let mut standing = standing_fields(config)?;
+        let mut fields = standing_fields(config)?;
         // Through a tunnel the CONNECT carries it; on a plain request it has to be with us.
         if let Some(auth) = proxy.as_ref().and_then(Intercept::basic_auth)
             && !is_https
         {
-            field(&mut standing, "proxy-authorization", auth.as_bytes());
+            set(&mut fields, "proxy-authorization", auth.as_bytes());
         }
+        let standing = fields
+            .iter()
+            .flat_map(|(name, value)| [name.as_bytes(), b": ", value, b"\r\n"].concat());
+        let standing = standing.collect();
         let through_proxy = proxy.is_some() && !is_https;
         let connector = Connector::new(tls, proxy, config.deadlines.connect);
         let pool = Pool::new(config.max_concurrent, background);
@@ -122,8 +126,11 @@ impl HttpClient {
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
-        // Writing into memory cannot fail.
-        write!(head, "content-length: {length}\r\n\r\n").ok();
+        if method == "POST" {
+            // Writing into memory cannot fail.
+            write!(head, "content-length: {length}\r\n").ok();
+        }
+        head.extend_from_slice(b"\r\n");
         Ok(head)
     }
 }
@@ -145,15 +152,18 @@ fn intercept(config: &Provider, proxy: &Proxy) -> Option<Intercept> {
     matcher.intercept(&config.base_url.origin().parse().ok()?)
 }
 
+/// Header fields by name; each name is there once.
+type Fields = Vec<(String, Vec<u8>)>;
+
 /// The fields of every call. Nothing of the client's own headers is among them: an Ollama
 /// answers 403 to a foreign Host or Origin, and a key has one origin only.
-fn standing_fields(config: &Provider) -> io::Result<Vec<u8>> {
+fn standing_fields(config: &Provider) -> io::Result<Fields> {
     let mut fields = Vec::new();
-    field(&mut fields, "host", host_of(&config.base_url.origin()).as_bytes());
-    field(&mut fields, "content-type", b"application/json");
-    field(&mut fields, "accept", b"application/json, text/event-stream");
-    field(&mut fields, "accept-encoding", b"identity");
-    field(&mut fields, "user-agent", concat!("edgehold/", env!("CARGO_PKG_VERSION")).as_bytes());
+    set(&mut fields, "host", host_of(&config.base_url.origin()).as_bytes());
+    set(&mut fields, "content-type", b"application/json");
+    set(&mut fields, "accept", b"application/json, text/event-stream");
+    set(&mut fields, "accept-encoding", b"identity");
+    set(&mut fields, "user-agent", concat!("edgehold/", env!("CARGO_PKG_VERSION")).as_bytes());
     for (name, value) in &config.headers {
         let bad = || io::Error::new(io::ErrorKind::InvalidInput, format!("header {name}"));
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
@@ -161,7 +171,7 @@ fn standing_fields(config: &Provider) -> io::Result<Vec<u8>> {
         if !is_field_value(value) {
             return Err(bad());
         }
-        field(&mut fields, name, value);
+        set(&mut fields, name, value);
     }
     Ok(fields)
 }
@@ -175,11 +185,10 @@ fn host_of(origin: &str) -> &str {
     }
 }
 
-fn field(fields: &mut Vec<u8>, name: &str, value: &[u8]) {
-    fields.extend_from_slice(name.as_bytes());
-    fields.extend_from_slice(b": ");
-    fields.extend_from_slice(value);
-    fields.extend_from_slice(b"\r\n");
+/// The configuration's word stands in the place of ours.
+fn set(fields: &mut Fields, name: &str, value: &[u8]) {
+    fields.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+    fields.push((name.to_owned(), value.to_owned()));
 }
 
 /// SECURITY: a line's end in a value would be the begin of a field, or of a request, of its own.

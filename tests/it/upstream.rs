@@ -64,6 +64,9 @@ fn what_is_no_http_is_no_answer() {
             ("no number", whole(&[("Content-Length", "five")], body())),
             ("another coding", whole(&[("Transfer-Encoding", "gzip, chunked")], body())),
             ("chunks that are none", whole(&[("Transfer-Encoding", "chunked")], body())),
+            ("a long head", {
+                whole(&[("Content-Length", "2"), ("X", &"x".repeat(9_000))], b"{}".to_vec())
+            }),
             ("an endless head", format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(40_000)).into()),
             ("too many fields", format!("HTTP/1.1 200 OK\r\n{many}\r\n").into()),
             ("another protocol", b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n\r\n".to_vec()),
@@ -111,6 +114,24 @@ fn a_connection_is_used_again_only_where_its_end_is_known() {
             let nth: Vec<usize> = fake.seen(openai::CHAT).iter().map(|seen| seen.nth).collect();
             assert_eq!(nth.len(), 2, "{form}");
             assert_eq!(nth[1] > nth[0], again, "{form}: {nth:?}");
+        }
+    });
+}
+
+#[test]
+fn a_configured_header_stands_in_the_place_of_ours() {
+    run(async {
+        let fake = OpenAi::saying(SAID);
+        let table =
+            fake.table("cloud", "cloud", "headers = { User-Agent = \"mine/1\", X-Team = \"a\" }");
+        let gateway = Gateway::with(&(table + &alias("one", &["cloud/x"]))).await;
+        gateway.chat("one", "hello").await.expect(200);
+        let head = fake.seen(openai::CHAT)[0].head.to_ascii_lowercase();
+        for (name, value) in
+            [("user-agent", "mine/1"), ("x-team", "a"), ("accept-encoding", "identity")]
+        {
+            let lines = head.lines().filter(|line| line.starts_with(&format!("{name}:")));
+            assert_eq!(lines.collect::<Vec<_>>(), [format!("{name}: {value}")], "{head}");
         }
     });
 }

@@ -31,7 +31,7 @@ pub(super) use head::{Head, Media};
 const SCRATCH_BYTES: usize = 16 * 1024;
 
 /// Largest head of a response, in bytes.
-const LARGEST_HEAD: usize = 16 * 1024;
+const LARGEST_HEAD: usize = 8 * 1024;
 
 thread_local! {
     /// Where reads go. Nothing stays in it from one poll to the next.
@@ -148,14 +148,18 @@ fn whole_head(held: &mut Vec<u8>, came: &[u8]) -> Result<Option<(Head, Vec<u8>)>
     }
     let mut bytes = if held.is_empty() { came } else { held.as_slice() };
     let not_http = |why| NoHead::Broken(format!("it does not speak HTTP/1.1 ({why})"));
+    let too_large = || NoHead::Broken(format!("its head is larger than {LARGEST_HEAD} bytes"));
     while let Some((head, length)) = Head::parse(bytes).map_err(not_http)? {
+        if length > LARGEST_HEAD {
+            return Err(too_large());
+        }
         bytes = bytes.get(length..).unwrap_or_default();
         if !head.is_interim() {
             return Ok(Some((head, bytes.to_vec())));
         }
     }
     if bytes.len() > LARGEST_HEAD {
-        return Err(NoHead::Broken(format!("its head is larger than {LARGEST_HEAD} bytes")));
+        return Err(too_large());
     }
     *held = bytes.to_vec();
     Ok(None)
