@@ -1,10 +1,7 @@
 //! A provider's whole answers.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::chat::{FinishReason, Response, ToolCall, Usage};
@@ -58,48 +55,44 @@ pub(super) fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-/// What is looked at in a whole answer that goes on as it came.
+/// What is looked at in a whole answer that goes on as it came: what [`decode_response`] reads,
+/// with its texts left where they are.
 #[derive(Deserialize)]
 struct Passing<'a> {
     #[serde(borrow)]
-    choices: First<PassingChoice<'a>>,
+    choices: Vec<PassingChoice<'a>>,
     #[serde(default)]
     usage: Option<UsageFields>,
-}
-
-/// The first entry of a list; the others only have to be JSON.
-struct First<T>(Option<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
-            type Value = First<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<First<T>, A::Error> {
-                let first = entries.next_element()?;
-                while let Some(IgnoredAny) = entries.next_element()? {}
-                Ok(First(first))
-            }
-        }
-        deserializer.deserialize_seq(Entries(PhantomData))
-    }
 }
 
 #[derive(Deserialize)]
 struct PassingChoice<'a> {
     #[serde(default, borrow)]
     message: Option<PassingMessage<'a>>,
+    #[serde(default, borrow)]
+    finish_reason: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct PassingMessage<'a> {
     #[serde(default, borrow)]
     content: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    reasoning_content: Option<&'a RawValue>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read to see that they are tool calls")]
+    tool_calls: Option<Vec<CallFields>>,
+}
+
+impl PassingChoice<'_> {
+    fn has_texts_only(&self) -> bool {
+        let is_text = |raw: Option<&RawValue>| {
+            raw.is_none_or(|it| it.get() == "null" || it.get().starts_with('"'))
+        };
+        let said = self.message.as_ref();
+        is_text(self.finish_reason)
+            && said.is_none_or(|it| is_text(it.content) && is_text(it.reasoning_content))
+    }
 }
 
 /// Looks at a whole answer that goes on as it came. What is no `chat.completion` is no answer,
@@ -110,16 +103,14 @@ struct PassingMessage<'a> {
 pub fn check_response(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
     let passing: Passing<'_> =
         serde_json::from_str(text_of(body)?).map_err(|error| BadAnswer::json(&error))?;
-    let Some(choice) = passing.choices.0 else {
+    let Some(choice) = passing.choices.first() else {
         return Err(BadAnswer("it has no choices".to_owned()));
     };
-    let Some(message) = choice.message else {
+    if choice.message.is_none() {
         return Err(BadAnswer("its choice has no message".to_owned()));
-    };
-    match message.content.map(RawValue::get) {
-        None | Some("null") => {}
-        Some(text) if text.starts_with('"') => {}
-        Some(_) => return Err(BadAnswer("its content is no text".to_owned())),
+    }
+    if !passing.choices.iter().all(PassingChoice::has_texts_only) {
+        return Err(BadAnswer("a text of it is none".to_owned()));
     }
     Ok(passing.usage.map(Usage::from))
 }
@@ -269,8 +260,17 @@ mod tests {
             assert!(decode_response(bad.as_bytes()).is_err(), "{bad}");
             assert!(check_response(bad.as_bytes()).is_err(), "{bad}");
         }
-        let no_text = br#"{"choices":[{"message":{"content":[1]}}]}"#;
-        assert!(check_response(no_text).is_err());
+        // What is refused when it is decoded is refused when it is passed on.
+        for bad in [
+            r#"{"choices":[{"message":{"content":[1]}}]}"#,
+            r#"{"choices":[{"message":{"reasoning_content":7}}]}"#,
+            r#"{"choices":[{"message":{"tool_calls":"f()"}}]}"#,
+            r#"{"choices":[{"message":{},"finish_reason":1}]}"#,
+            r#"{"choices":[{"message":{}},{"message":{"content":1}}]}"#,
+        ] {
+            assert!(decode_response(bad.as_bytes()).is_err(), "{bad}");
+            assert!(check_response(bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 
     #[test]
