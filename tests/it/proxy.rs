@@ -82,7 +82,7 @@ fn what_is_local_or_excepted_goes_through_no_proxy() {
             .env("HTTP_PROXY", &address)
             .env("HTTPS_PROXY", &address)
             .env("ALL_PROXY", &address)
-            .env("NO_PROXY", "example.org,127.0.0.1")
+            .env("NO_PROXY", &format!("example.org,{}", cloud.address.ip()))
             .start()
             .await;
         assert_eq!(gateway.chat("small", "hello").await.expect(200).content(), "local");

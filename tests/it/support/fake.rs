@@ -1,9 +1,9 @@
 //! A scripted provider on a raw socket: it misbehaves exactly as it is told, and says what it saw.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use tokio::net::TcpSocket;
@@ -22,15 +22,16 @@ pub struct Fake {
 
 impl Fake {
     pub fn new() -> Self {
-        Self::listen(None)
+        Self::listen(own_address(), None)
     }
 
+    /// Behind TLS, where `localhost` is.
     pub fn with_tls(acceptor: TlsAcceptor) -> Self {
-        Self::listen(Some(acceptor))
+        Self::listen(Ipv4Addr::LOCALHOST, Some(acceptor))
     }
 
-    fn listen(tls: Option<TlsAcceptor>) -> Self {
-        let mut fake = Self { address: ([127, 0, 0, 1], 0).into(), shared: Arc::default(), tls };
+    fn listen(address: Ipv4Addr, tls: Option<TlsAcceptor>) -> Self {
+        let mut fake = Self { address: (address, 0).into(), shared: Arc::default(), tls };
         fake.up();
         fake
     }
@@ -147,4 +148,13 @@ impl Drop for Fake {
             task.abort();
         }
     }
+}
+
+/// A loopback address that nobody else uses: while a fake is down, its port can go to nobody, and
+/// no other test can answer in its place.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) & 0xfff;
+    let process = std::process::id() & 0x7ff;
+    Ipv4Addr::from_bits(0x7f80_0000 | process << 12 | number)
 }

@@ -1,6 +1,7 @@
 //! A raw HTTP/1.1 client: what goes out is bytes, what comes back is told exactly as it came.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,7 +22,11 @@ pub struct Conn {
 
 impl Conn {
     pub async fn tcp(port: u16) -> Self {
-        let io = TcpStream::connect(("127.0.0.1", port)).await.expect("nobody listens");
+        Self::to(([127, 0, 0, 1], port).into()).await
+    }
+
+    pub async fn to(address: SocketAddr) -> Self {
+        let io = TcpStream::connect(address).await.expect("nobody listens");
         io.set_nodelay(true).unwrap();
         Self::new(io)
     }

@@ -7,7 +7,7 @@ use crate::support::tls::Authority;
 use crate::support::{Act, Conn, Fake, Ollama, OpenAi, Stream, openai, reply, run, until_true};
 
 async fn chat(fake: &Fake, stream: bool) -> Conn {
-    let mut conn = Conn::tcp(fake.port()).await;
+    let mut conn = Conn::to(fake.address).await;
     let body = openai::request("m", "hello", stream).to_string();
     conn.send(&request("POST", openai::CHAT, "x", &[], body.as_bytes())).await.unwrap();
     conn
@@ -35,7 +35,7 @@ fn once_comes_before_always_and_unknown_paths_are_404() {
         fake.once(openai::CHAT, reply::json(500, &json!({})));
         assert_eq!(chat(&fake, false).await.answer(false).await.unwrap().status(), 500);
         assert_eq!(chat(&fake, false).await.answer(false).await.unwrap().status(), 200);
-        let mut conn = Conn::tcp(fake.port()).await;
+        let mut conn = Conn::to(fake.address).await;
         conn.send(&request("GET", "/nowhere", "x", &[], b"")).await.unwrap();
         assert_eq!(conn.answer(false).await.unwrap().status(), 404);
     });
@@ -114,7 +114,7 @@ fn an_ollama_tells_loads_from_chats() {
             json!({"model": "tiny"}),
             json!({"model": "tiny", "messages": [{"role": "user", "content": "x"}]}),
         ] {
-            let mut conn = Conn::tcp(fake.port()).await;
+            let mut conn = Conn::to(fake.address).await;
             let bytes = request("POST", "/api/chat", "x", &[], body.to_string().as_bytes());
             conn.send(&bytes).await.unwrap();
             assert!(conn.answer(false).await.unwrap().whole);
@@ -127,7 +127,7 @@ fn an_ollama_tells_loads_from_chats() {
 fn tls_counts_only_what_was_decrypted() {
     run(async {
         let fake = Fake::with_tls(Authority::new().server("localhost"));
-        let mut conn = Conn::tcp(fake.port()).await;
+        let mut conn = Conn::to(fake.address).await;
         conn.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         conn.read_to_end().await;
         until_true("the handshake failed", || fake.handshakes_failed() == 1).await;
