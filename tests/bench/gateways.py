@@ -9,13 +9,27 @@ import socket
 import subprocess
 import time
 
-UPSTREAM_PORT = 19000
 MORTAL_PORTS = 60
 LOCAL = "127.0.0.1"
 
 
 class Failed(Exception):
     """Something that a measurement needs did not happen; says what."""
+
+
+def own_ports():
+    """The first of a thousand ports that no other run has; the socket holds them while this one lives."""
+    for first in range(19000, 30000, 1000):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0edgehold-bench-{first}")
+            return first, claim
+        except OSError:
+            claim.close()
+    raise SystemExit("bench: too many runs at once")
+
+
+UPSTREAM_PORT, CLAIM = own_ports()
 
 
 class Process:
@@ -141,7 +155,7 @@ def direct():
 
 
 def nginx(folder):
-    port = 19201
+    port = UPSTREAM_PORT + 201
     (folder / "nginx").mkdir(exist_ok=True)
     (folder / "nginx.conf").write_text(f"""
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
@@ -161,7 +175,7 @@ http {{
 
 
 def haproxy(folder):
-    port = 19202
+    port = UPSTREAM_PORT + 202
     (folder / "haproxy.cfg").write_text(f"""
 global
   nbthread 1
@@ -199,7 +213,7 @@ max_concurrent = 2048
 
 
 def edgehold(folder, binary, kind="openai"):
-    port = {"openai": 19203, "ollama": 19204}[kind]
+    port = UPSTREAM_PORT + {"openai": 203, "ollama": 204}[kind]
     name = {"openai": "edgehold", "ollama": "edgehold, Ollama behind it"}[kind]
     config = folder / f"edgehold-{kind}.toml"
     catch_all = "\n".join(f'[models."{name}"]\ntargets = ["fake/{name}"]' for name in MODELS)
@@ -227,7 +241,7 @@ MODELS = ["plain", SLOW, PACED, SHORT, FAST]
 def edgehold_with_faults(folder, binary):
     """First targets that fail, each in its own way, before one that answers. A refused connection is believed for a
     while, so that each sample has a provider of its own, which answers its first probe and is gone then."""
-    port = 19205
+    port = UPSTREAM_PORT + 205
     dead = "\n".join(
         f'[providers.dead{n}]\nkind = "ollama"\nbase_url = "http://127.0.0.1:{UPSTREAM_PORT + n}"\n'
         f'[models.refused{n}]\ntargets = ["dead{n}/m", "fake/plain"]\n'
@@ -243,7 +257,7 @@ def edgehold_with_faults(folder, binary):
 
 
 def litellm(folder, venv):
-    port = 19206
+    port = UPSTREAM_PORT + 206
     config = {
         "model_list": [
             {
@@ -265,7 +279,7 @@ def litellm(folder, venv):
 
 
 def portkey(folder, home):
-    port = 19207
+    port = UPSTREAM_PORT + 207
     argv = [shutil.which("node") or "node", f"{home}/node_modules/@portkey-ai/gateway/build/start-server.js", f"--port={port}", "--headless"]
     header = (
         f"x-portkey-provider: openai\r\nx-portkey-custom-host: http://{LOCAL}:{UPSTREAM_PORT}/v1\r\nAuthorization: Bearer none"
