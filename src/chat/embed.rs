@@ -15,6 +15,8 @@ pub struct EmbedRequest {
     pub dimensions: Option<u32>,
     /// Whether the vectors are wanted as base64 of little-endian `f32` rather than as JSON numbers.
     pub base64: bool,
+    /// Ollama: how long the model is to stay loaded, where the client said.
+    pub keep_alive: Option<String>,
 }
 
 /// What is to be embedded.

@@ -45,6 +45,8 @@ impl Error {
 /// What kind of error it is. `server` maps each to a status, each dialect to its own code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// The provider will not answer this prompt.
+    ContentFilter,
     /// The prompt does not fit any target's context.
     ContextLength,
     /// The caller may not do this.
@@ -88,6 +90,7 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ContentFilter => "content_filter",
             Self::ContextLength => "context_length_exceeded",
             Self::Forbidden => "forbidden",
             Self::HeadTooLarge => "request_header_fields_too_large",

@@ -9,6 +9,10 @@ pub enum Event {
     Text(String),
     /// A piece of the model's reasoning.
     Thinking(String),
+    /// The seal on the reasoning so far.
+    Signature(String),
+    /// A piece of the words by which the model refuses.
+    Refusal(String),
     /// A piece of a tool call.
     ToolCall(ToolCallDelta),
     /// Why the model stopped. More events (usage) may follow.
@@ -32,6 +36,8 @@ pub struct ToolCallDelta {
     pub name: Option<String>,
     /// A fragment of the arguments' JSON text. The fragments joined are one JSON object.
     pub arguments: String,
+    /// Gemini's seal on the thought behind the call.
+    pub signature: Option<String>,
 }
 
 /// Why a model stopped.

@@ -6,13 +6,16 @@
 mod embed;
 mod error;
 mod event;
+mod need;
 mod request;
 mod response;
 
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::{Error, Kind};
 pub use event::{Event, FinishReason, ToolCallDelta, Usage};
+pub use need::Need;
 pub use request::{
-    Effort, Format, Image, Message, Part, Request, Role, Sampling, Tool, ToolCall, ToolChoice,
+    Effort, Format, Image, Message, Part, Prompt, Request, Role, Sampling, Schema, Tool, ToolCall,
+    ToolChoice,
 };
-pub use response::Response;
+pub use response::{Response, add_call};

@@ -7,12 +7,14 @@ use serde_json::value::RawValue;
 pub struct Request {
     /// The model name as the client wrote it: an alias, a target or a local model.
     pub model: String,
-    /// The conversation, oldest first. Never empty.
+    /// The conversation, oldest first. Empty only where a model is to be loaded, or unloaded.
     pub messages: Vec<Message>,
     /// Tools that the model may call.
     pub tools: Vec<Tool>,
     /// Whether and which tool must be called.
     pub tool_choice: ToolChoice,
+    /// Whether several tools may be called in one turn, where the client said.
+    pub parallel_tools: Option<bool>,
     /// How tokens are drawn, and how many.
     pub sampling: Sampling,
     /// The form that the answer must have.
@@ -23,9 +25,26 @@ pub struct Request {
     pub stream: bool,
     /// Whether the stream is to end with a usage chunk.
     pub include_usage: bool,
+    /// Set where a text is to be gone on with: the only message is that text.
+    pub prompt: Option<Prompt>,
+    /// Ollama: how long the model is to stay loaded, where the client said; Ollama's notation.
+    pub keep_alive: Option<String>,
+    /// Ollama: tokens of context that the client wants at least.
+    pub num_ctx: Option<u32>,
+    /// A JSON object of fields that the answer has to repeat, where the client's dialect does that.
+    pub echo: Option<Box<str>>,
     /// Features of the request that only a provider of the same dialect can honour, by their field
     /// names (`n`, `logprobs`, `audio`): a target of another dialect must decline, not ignore them.
     pub exotic: Vec<&'static str>,
+}
+
+/// How a text is to be gone on with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// What follows the gap that is to be filled.
+    pub suffix: Option<String>,
+    /// Whether the model gets it without its chat template.
+    pub raw: bool,
 }
 
 /// One turn of the conversation.
@@ -41,6 +60,25 @@ pub struct Message {
     pub tool_call_id: Option<String>,
     /// For a tool's answer, where the client said it: the tool's name.
     pub name: Option<String>,
+    /// For a tool's answer: whether the tool failed.
+    pub is_error: bool,
+}
+
+impl Message {
+    /// A turn of these parts, with no tool in it.
+    pub fn new(role: Role, parts: Vec<Part>) -> Self {
+        let tool_calls = Vec::new();
+        Self { role, parts, tool_calls, tool_call_id: None, name: None, is_error: false }
+    }
+
+    /// Its text: the parts' texts, one a line.
+    pub fn text(&self) -> String {
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Image(_) | Part::Other(_) | Part::Thinking { .. } => None,
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// Who speaks in a turn.
@@ -63,6 +101,13 @@ pub enum Part {
     Text(String),
     /// A picture.
     Image(Image),
+    /// What the model thought in an earlier turn.
+    Thinking {
+        /// The thought.
+        text: String,
+        /// Anthropic's seal on it; without one it is not taken back.
+        signature: Option<String>,
+    },
     /// A part that only the client's own dialect knows; its type name (`input_audio`, `file`).
     Other(String),
 }
@@ -90,6 +135,8 @@ pub struct Tool {
     pub description: Option<String>,
     /// JSON schema of its arguments, word for word.
     pub parameters: Option<Box<RawValue>>,
+    /// Whether calls must follow the schema to the letter, where the client said.
+    pub strict: Option<bool>,
 }
 
 /// A call that the model made.
@@ -101,6 +148,8 @@ pub struct ToolCall {
     pub name: String,
     /// JSON text of its arguments.
     pub arguments: String,
+    /// Gemini's seal on the thought behind the call: it wants it back with the call.
+    pub signature: Option<String>,
 }
 
 /// Whether and which tool must be called.
@@ -146,8 +195,19 @@ pub enum Format {
     Text,
     /// Some JSON object.
     Json,
-    /// JSON by this schema, word for word.
-    Schema(Box<RawValue>),
+    /// JSON by this schema.
+    Schema(Schema),
+}
+
+/// A JSON schema that an answer must follow.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// What the client calls it.
+    pub name: Option<String>,
+    /// The schema, word for word.
+    pub schema: Box<RawValue>,
+    /// Whether it must be followed to the letter, where the client said.
+    pub strict: Option<bool>,
 }
 
 /// How hard the model should reason.

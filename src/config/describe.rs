@@ -122,8 +122,13 @@ impl Lines {
         self.number("max_waiting", provider.max_waiting);
         self.time("patience", provider.patience);
         self.text("keep_alive", &provider.keep_alive);
-        self.number("max_context", provider.max_context);
+        if let Some(tokens) = provider.max_context {
+            self.number("max_context", tokens);
+        }
         self.text("max_answer", show_size(provider.max_answer));
+        self.list("omit", provider.omit.iter());
+        self.list("lacks", provider.lacks.iter());
+        self.number("enforces_schema", provider.enforces_schema);
         self.line(&format!("[providers.{}.deadlines]", provider.name));
         self.deadlines(&provider.deadlines);
     }

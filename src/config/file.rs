@@ -82,6 +82,9 @@ pub(super) struct ProviderTable {
     pub(super) keep_alive: Option<String>,
     pub(super) max_context: Option<u32>,
     pub(super) max_answer: Option<String>,
+    pub(super) omit: Vec<String>,
+    pub(super) lacks: Vec<String>,
+    pub(super) enforces_schema: Option<bool>,
     pub(super) deadlines: DeadlinesTable,
 }
 

@@ -170,17 +170,41 @@ pub struct Provider {
     pub patience: Duration,
     /// Ollama: how long a model stays loaded after its last use, in Ollama's own notation.
     pub keep_alive: String,
-    /// Ollama: the largest `num_ctx` that is ever asked for, in tokens.
-    pub max_context: u32,
+    /// Most tokens of prompt and answer: for an Ollama the largest `num_ctx` that is ever asked
+    /// for, for others what their models can take, where that is known.
+    pub max_context: Option<u32>,
     /// Largest whole answer, and largest single stream event, in bytes.
     pub max_answer: u64,
+    /// Fields of a request that it refuses: they are left out of every body.
+    pub omit: Vec<String>,
+    /// What its models cannot do.
+    pub lacks: Vec<Ability>,
+    /// Whether its answers follow a JSON schema by its own doing, and need not be checked.
+    pub enforces_schema: bool,
     /// How long each phase may take here.
     pub deadlines: Deadlines,
+}
+
+/// Something that not every model can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    /// Turning text into vectors.
+    Embeddings,
+    /// Looking at pictures.
+    Images,
+    /// Answering by a JSON schema.
+    JsonSchema,
+    /// Calling tools.
+    Tools,
 }
 
 /// What a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderKind {
+    /// Anthropic's Messages API.
+    Anthropic,
+    /// Google's Gemini API.
+    Gemini,
     /// Ollama's native API.
     Ollama,
     /// OpenAI's API, or a compatible one.

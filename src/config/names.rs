@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config::{BaseUrl, Level, Listen, Locality, Place, ProviderKind, Target};
+use crate::config::{Ability, BaseUrl, Level, Listen, Locality, Place, ProviderKind, Target};
 
 /// The target triple that this program was built for, as far as it can be told from within.
 pub const TARGET: &str = if cfg!(all(target_arch = "aarch64", target_env = "musl")) {
@@ -82,8 +82,35 @@ impl fmt::Display for Place {
 impl fmt::Display for ProviderKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
             Self::Ollama => "ollama",
             Self::OpenAi => "openai",
+        })
+    }
+}
+
+impl FromStr for Ability {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "embeddings" => Ok(Self::Embeddings),
+            "images" => Ok(Self::Images),
+            "json_schema" => Ok(Self::JsonSchema),
+            "tools" => Ok(Self::Tools),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Ability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Embeddings => "embeddings",
+            Self::Images => "images",
+            Self::JsonSchema => "json_schema",
+            Self::Tools => "tools",
         })
     }
 }
@@ -197,6 +224,12 @@ impl BaseUrl {
             .collect();
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{}{}{path}{mark}{}", self.origin(), self.path, pairs.join("&"))
+    }
+
+    /// Whether this is OpenAI's own API, or Azure's of it.
+    pub fn is_openais(&self) -> bool {
+        const AZURE: [&str; 2] = [".openai.azure.com", ".services.ai.azure.com"];
+        self.host == "api.openai.com" || AZURE.iter().any(|domain| self.host.ends_with(domain))
     }
 
     /// Whether the host is this device.

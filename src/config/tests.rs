@@ -16,6 +16,10 @@ fn env(credentials: &Path) -> Env {
         ("OPENROUTER_API_KEY", "k"),
         ("GROQ_API_KEY", "k"),
         ("AZURE_OPENAI_API_KEY", "k"),
+        ("ANTHROPIC_API_KEY", "k"),
+        ("DEEPSEEK_API_KEY", "k"),
+        ("GEMINI_API_KEY", "k"),
+        ("MISTRAL_API_KEY", "k"),
     ])
 }
 
@@ -56,7 +60,7 @@ fn every_file_of_the_config_folder_loads() {
         }
         count += 1;
     }
-    assert!(count >= 4, "{count} files");
+    assert!(count >= 5, "{count} files");
 }
 
 #[test]
@@ -142,7 +146,19 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ("[deadlines]\nidle = \"soon\"\n", 2, "deadlines.idle", "allowed"),
     ("[routing]\nretries = 11\n", 2, "routing.retries", "0 to 10"),
     ("[providers.x]\n", 1, "providers.x.kind", "ollama, openai"),
-    ("[providers.x]\nkind = \"gemini\"\n", 2, "providers.x.kind", "not in this version"),
+    ("[providers.x]\nkind = \"builtin\"\n", 2, "providers.x.kind", "not in this version"),
+    (
+        "[providers.x]\nkind = \"gemini\"\nlacks = [\"wings\"]\n",
+        3,
+        "providers.x.lacks",
+        "embeddings, images",
+    ),
+    (
+        "[providers.x]\nkind = \"openai\"\nomit = [\"model\"]\n",
+        3,
+        "providers.x.omit",
+        "can do without",
+    ),
     (
         "[providers.x]\nkind = \"openai\"\nbase_url = \"ftp://h\"\n",
         3,

@@ -21,7 +21,7 @@ pub fn prompt_tokens(request: &Request) -> u32 {
             match part {
                 Part::Text(text) => twelfths = twelfths.saturating_add(weigh(text)),
                 Part::Image(_) => tokens = tokens.saturating_add(IMAGE_TOKENS),
-                Part::Other(_) => {}
+                Part::Other(_) | Part::Thinking { .. } => {}
             }
         }
         for call in &message.tool_calls {
@@ -68,13 +68,7 @@ mod tests {
 
     fn ask(text: &str) -> Request {
         Request {
-            messages: vec![Message {
-                role: Role::User,
-                parts: vec![Part::Text(text.to_owned())],
-                tool_calls: Vec::new(),
-                tool_call_id: None,
-                name: None,
-            }],
+            messages: vec![Message::new(Role::User, vec![Part::Text(text.to_owned())])],
             ..Request::default()
         }
     }

@@ -4,12 +4,13 @@ use std::mem::take;
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
-use crate::chat::{Error, Event, FinishReason, Response, Usage};
-use crate::dialect::frames::{Ends, data};
-use crate::dialect::ollama;
-use crate::dialect::openai::{self, StreamEncoder};
-use crate::dialect::{BadAnswer, Dialect};
+use crate::chat::{Error, Event, FinishReason, Request, Response, Usage};
+use crate::dialect::decoder::Decoder;
+use crate::dialect::encoder::{Encoder, write_error};
+use crate::dialect::frames::Ends;
+use crate::dialect::{BadAnswer, Dialect, Door, Stamp, Took, violation};
 
 /// Why a stream is no answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub enum Broken {
     Cut,
     /// The provider reported a failure inside it.
     Error(Error),
+    /// The answer does not follow the client's schema; says where.
+    OffSchema(String),
     /// One event is larger than allowed.
     TooLong,
 }
@@ -53,15 +56,11 @@ struct Frames {
 
 impl Frames {
     fn of(dialect: Dialect, most: usize) -> Self {
-        let ends = match dialect {
-            Dialect::Ollama => Ends::Lines,
-            Dialect::OpenAi => Ends::sse(),
-        };
-        Self { ends, held: Vec::new(), most }
+        Self { ends: dialect.ends(), held: Vec::new(), most }
     }
 
     /// Hands each whole frame of the chunk to `sink`; holds the rest.
-    fn read(&mut self, chunk: &[u8], sink: &mut impl Sink) -> Result<(), Broken> {
+    fn read(&mut self, chunk: &[u8], sink: &mut impl Taker) -> Result<(), Broken> {
         let mut start = 0;
         while let Some(length) = self.ends.next(chunk.get(start..).unwrap_or_default()) {
             let end = start + length;
@@ -87,7 +86,7 @@ impl Frames {
 
     /// The stream has ended: what is held is its last frame, though nothing ended it. Returns
     /// whether there was one.
-    fn finish(&mut self, sink: &mut impl Sink) -> Result<bool, Broken> {
+    fn finish(&mut self, sink: &mut impl Taker) -> Result<bool, Broken> {
         let last = take(&mut self.held);
         let is_frame = !last.iter().all(u8::is_ascii_whitespace);
         if is_frame {
@@ -108,7 +107,7 @@ enum Passed {
     Received(Range<usize>),
 }
 
-trait Sink {
+trait Taker {
     /// Looks at a whole frame.
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken>;
 
@@ -116,40 +115,97 @@ trait Sink {
     fn pass(&mut self, _frame: Passed) {}
 }
 
-/// Turns a provider's stream into one in the client's dialect, as it comes.
+/// Turns a provider's stream into one in the client's form, as it comes.
 #[derive(Debug)]
 pub struct Relay {
     frames: Frames,
+    dialect: Dialect,
+    door: Door,
+    decoder: Decoder,
     way: Way,
+    judge: Option<Judge>,
     facts: Facts,
+}
+
+/// Gathers an answer's text and holds it against a schema.
+#[derive(Debug)]
+struct Judge {
+    schema: Box<RawValue>,
+    text: String,
+    /// It is a refusal or a tool call, or was cut short: no answer by a schema, and it says so.
+    is_other: bool,
+}
+
+impl Judge {
+    fn hear(&mut self, event: &Event) -> Result<(), Broken> {
+        match event {
+            Event::Text(text) => self.text.push_str(text),
+            Event::Refusal(_) | Event::ToolCall(_) => self.is_other = true,
+            Event::Finish(FinishReason::ContentFilter | FinishReason::Length) => {
+                self.is_other = true;
+            }
+            Event::Done if !self.is_other => {
+                if let Some(why) = violation(&self.schema, &self.text) {
+                    return Err(Broken::OffSchema(why));
+                }
+            }
+            Event::Done
+            | Event::Error(_)
+            | Event::Finish(_)
+            | Event::Signature(_)
+            | Event::Thinking(_)
+            | Event::Usage(_) => {}
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
 enum Way {
+    /// Frames are decoded and written anew.
+    Translate(Box<Encoder>),
     /// Frames go on as they came.
     Verbatim,
-    /// Frames are decoded and written anew.
-    Translate(ollama::StreamDecoder, StreamEncoder),
 }
 
 impl Relay {
-    /// An OpenAI stream for an OpenAI client: frames go on as they came, as slices of the bytes
-    /// that were received; only a frame that spans reads is copied. `most` bounds one frame.
-    pub fn verbatim_openai(most: usize) -> Self {
+    /// A stream for a client whose form is the provider's own: frames go on as they came, as
+    /// slices of the bytes that were received; only a frame that spans reads is copied. `most`
+    /// bounds one frame.
+    pub fn verbatim(dialect: Dialect, door: Door, most: usize) -> Self {
+        Self::new(dialect, door, Way::Verbatim, most)
+    }
+
+    /// A stream for a client of another form. `most` bounds one frame, and what is gathered.
+    pub fn translating(
+        dialect: Dialect,
+        door: Door,
+        request: &Request,
+        stamp: Stamp,
+        most: usize,
+    ) -> Self {
+        let encoder = Box::new(Encoder::new(door, request, stamp));
+        Self::new(dialect, door, Way::Translate(encoder), most)
+    }
+
+    fn new(dialect: Dialect, door: Door, way: Way, most: usize) -> Self {
         Self {
-            frames: Frames::of(Dialect::OpenAi, most),
-            way: Way::Verbatim,
+            frames: Frames::of(dialect, most),
+            dialect,
+            door,
+            decoder: Decoder::new(dialect),
+            way,
+            judge: None,
             facts: Facts::default(),
         }
     }
 
-    /// An Ollama's stream for an OpenAI client. `most` bounds one frame.
-    pub fn ollama_to_openai(encoder: StreamEncoder, most: usize) -> Self {
-        Self {
-            frames: Frames::of(Dialect::Ollama, most),
-            way: Way::Translate(ollama::StreamDecoder::default(), encoder),
-            facts: Facts::default(),
-        }
+    /// Holds the answer's text against a JSON schema when it has ended: one that does not follow it
+    /// ends with an error.
+    #[must_use]
+    pub fn held_to(self, schema: Box<RawValue>) -> Self {
+        let judge = Some(Judge { schema, text: String::new(), is_other: false });
+        Self { judge, ..self }
     }
 
     /// What the stream has told so far.
@@ -157,9 +213,26 @@ impl Relay {
         &self.facts
     }
 
-    /// Bytes of a frame that is not whole yet.
+    /// Bytes of a frame that is not whole yet, and of an answer that is gathered.
     pub fn held_bytes(&self) -> usize {
-        self.frames.held.capacity()
+        let gathered = match &self.way {
+            Way::Translate(encoder) => encoder.held_bytes(),
+            Way::Verbatim => 0,
+        };
+        let judged = self.judge.as_ref().map_or(0, |judge| judge.text.len());
+        self.frames.held.capacity() + gathered + judged
+    }
+
+    /// Whether the client's form says how long the answer took.
+    pub fn wants_times(&self) -> bool {
+        matches!((&self.way, self.door), (Way::Translate(_), Door::Generate | Door::OllamaChat))
+    }
+
+    /// How long the answer has taken so far.
+    pub fn took(&mut self, took: Took) {
+        if let Way::Translate(encoder) = &mut self.way {
+            encoder.took(took);
+        }
     }
 
     /// Takes what was received; adds what goes to the client to `out`.
@@ -167,19 +240,22 @@ impl Relay {
     /// # Errors
     /// The stream is no answer. What came before that is in `out`; nothing of the frame at fault.
     pub fn push(&mut self, chunk: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Broken> {
-        let Self { frames, way, facts } = self;
+        let Self { frames, decoder, way, judge, facts, .. } = self;
         match way {
             Way::Verbatim => {
-                let mut sink = Verbatim { facts, out, chunk, run: 0..0 };
+                let mut sink = Verbatim { facts, decoder, out, chunk, run: 0..0 };
                 let done = frames.read(chunk, &mut sink);
                 sink.flush();
                 done
             }
-            Way::Translate(decoder, encoder) => {
-                let mut sink = Translate { facts, decoder, encoder, written: Vec::new() };
+            Way::Translate(encoder) => {
+                let mut sink = Translate { facts, decoder, judge, encoder, written: Vec::new() };
                 let done = frames.read(chunk, &mut sink);
                 sink.flush(out);
-                done
+                match encoder.held_bytes() > frames.most {
+                    true => done.and(Err(Broken::TooLong)),
+                    false => done,
+                }
             }
         }
     }
@@ -189,51 +265,51 @@ impl Relay {
     /// # Errors
     /// It ended without its end mark.
     pub fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Broken> {
-        let Self { frames, way, facts } = self;
+        let Self { frames, dialect, decoder, way, judge, facts, .. } = self;
+        let may_end = |facts: &Facts| dialect.ends_with_reason() && facts.finish.is_some();
         match way {
             Way::Verbatim => {
-                let mut sink = Verbatim { facts, out, chunk: &Bytes::new(), run: 0..0 };
-                if frames.finish(&mut sink)? {
-                    out.push(Bytes::from_static(b"\n\n"));
+                let mut sink = Verbatim { facts, decoder, out, chunk: &Bytes::new(), run: 0..0 };
+                let last = frames.finish(&mut sink)?;
+                if last {
+                    out.push(Bytes::from_static(dialect.frame_end()));
                 }
-                openai_end(facts, out)
+                if !facts.done && may_end(facts) {
+                    // The mark is ours to add.
+                    facts.done = true;
+                    out.push(Bytes::from_static(b"data: [DONE]\n\n"));
+                }
             }
-            Way::Translate(decoder, encoder) => {
-                let mut sink = Translate { facts, decoder, encoder, written: Vec::new() };
+            Way::Translate(encoder) => {
+                let mut sink = Translate { facts, decoder, judge, encoder, written: Vec::new() };
                 let done = frames.finish(&mut sink);
+                if done.is_ok() && !sink.facts.done && may_end(sink.facts) {
+                    let ended = sink.done();
+                    sink.flush(out);
+                    ended?;
+                }
                 sink.flush(out);
                 done?;
-                if facts.done { Ok(()) } else { Err(Broken::Cut) }
             }
         }
+        if facts.done { Ok(()) } else { Err(Broken::Cut) }
     }
 
     /// Ends the client's stream with its dialect's error event, and without its end mark.
-    pub fn error(&self, error: &Error, out: &mut Vec<Bytes>) {
-        let mut event = b"data: ".to_vec();
-        event.extend_from_slice(&openai::encode_error(error));
-        event.extend_from_slice(b"\n\n");
+    pub fn error(&mut self, error: &Error, out: &mut Vec<Bytes>) {
+        let mut event = Vec::new();
+        match &mut self.way {
+            Way::Translate(encoder) => encoder.error(error, &mut event),
+            Way::Verbatim => write_error(self.door, error, &mut event),
+        }
         out.push(Bytes::from(event));
     }
-}
-
-/// Some compatible services leave the end mark out: where the model said why it stopped and the
-/// body ended cleanly, the answer is whole and the mark is ours to add.
-fn openai_end(facts: &mut Facts, out: &mut Vec<Bytes>) -> Result<(), Broken> {
-    if facts.done {
-        return Ok(());
-    }
-    if facts.finish.is_none() {
-        return Err(Broken::Cut);
-    }
-    facts.done = true;
-    out.push(Bytes::from_static(b"data: [DONE]\n\n"));
-    Ok(())
 }
 
 /// Looks at frames and lets them pass. Those that stand side by side go on as one slice.
 struct Verbatim<'a> {
     facts: &'a mut Facts,
+    decoder: &'a mut Decoder,
     out: &'a mut Vec<Bytes>,
     chunk: &'a Bytes,
     run: Range<usize>,
@@ -248,12 +324,9 @@ impl Verbatim<'_> {
     }
 }
 
-impl Sink for Verbatim<'_> {
+impl Taker for Verbatim<'_> {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        match data(frame) {
-            Some(data) => openai::look(&data, self.facts),
-            None => Ok(()),
-        }
+        self.decoder.look(frame, self.facts)
     }
 
     fn pass(&mut self, frame: Passed) {
@@ -273,12 +346,23 @@ impl Sink for Verbatim<'_> {
 
 struct Translate<'a> {
     facts: &'a mut Facts,
-    decoder: &'a mut ollama::StreamDecoder,
-    encoder: &'a mut StreamEncoder,
+    decoder: &'a mut Decoder,
+    judge: &'a mut Option<Judge>,
+    encoder: &'a mut Encoder,
     written: Vec<u8>,
 }
 
 impl Translate<'_> {
+    /// The stream has ended without a mark, and needs none.
+    fn done(&mut self) -> Result<(), Broken> {
+        self.facts.done = true;
+        if let Some(judge) = self.judge {
+            judge.hear(&Event::Done)?;
+        }
+        self.encoder.event(&Event::Done, &mut self.written);
+        Ok(())
+    }
+
     fn flush(&mut self, out: &mut Vec<Bytes>) {
         let written = take(&mut self.written);
         if !written.is_empty() {
@@ -287,30 +371,17 @@ impl Translate<'_> {
     }
 }
 
-impl Sink for Translate<'_> {
+impl Taker for Translate<'_> {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let Self { facts, decoder, encoder, written } = self;
-        decoder.line(frame, &mut |event| {
-            if let Event::Error(error) = event {
-                return Err(Broken::Error(error));
+        let Self { facts, decoder, judge, encoder, written } = self;
+        decoder.frame(frame, &mut |event| {
+            facts.note(&event)?;
+            if let Some(judge) = judge {
+                judge.hear(&event)?;
             }
-            note(facts, &event);
             encoder.event(&event, written);
             Ok(())
         })
-    }
-}
-
-fn note(facts: &mut Facts, event: &Event) {
-    match event {
-        Event::Text(_) | Event::Thinking(_) | Event::ToolCall(_) => facts.first_token = true,
-        Event::Finish(reason) => {
-            facts.first_token = true;
-            facts.finish = Some(*reason);
-        }
-        Event::Usage(usage) => facts.usage = Some(*usage),
-        Event::Done => facts.done = true,
-        Event::Error(_) => {}
     }
 }
 
@@ -319,10 +390,12 @@ fn note(facts: &mut Facts, event: &Event) {
 #[derive(Debug)]
 pub struct Collector {
     frames: Frames,
-    decoder: ollama::StreamDecoder,
+    decoder: Decoder,
     facts: Facts,
     response: Response,
     size: usize,
+    /// The stream's last frame, where its own words are wanted.
+    last: Vec<u8>,
 }
 
 impl Collector {
@@ -330,10 +403,11 @@ impl Collector {
     pub fn ollama(most: usize) -> Self {
         Self {
             frames: Frames::of(Dialect::Ollama, most),
-            decoder: ollama::StreamDecoder::default(),
+            decoder: Decoder::new(Dialect::Ollama),
             facts: Facts::default(),
             response: Response::default(),
             size: 0,
+            last: Vec::new(),
         }
     }
 
@@ -352,44 +426,50 @@ impl Collector {
     /// # Errors
     /// The stream is no answer.
     pub fn push(&mut self, chunk: &Bytes) -> Result<(), Broken> {
-        let Self { frames, decoder, facts, response, size } = self;
-        frames.read(chunk, &mut Gather { facts, decoder, response, size })
+        let Self { frames, decoder, facts, response, size, last } = self;
+        frames.read(chunk, &mut Gather { facts, decoder, response, size, last })
     }
 
-    /// The provider has ended its stream.
+    /// The provider has ended its stream. Returns with the answer the stream's last frame, which
+    /// says more than we know.
     ///
     /// # Errors
     /// It ended without its end mark.
-    pub fn end(mut self) -> Result<Response, Broken> {
-        let Self { frames, decoder, facts, response, size } = &mut self;
-        frames.finish(&mut Gather { facts, decoder, response, size })?;
-        if self.facts.done { Ok(self.response) } else { Err(Broken::Cut) }
+    pub fn end(mut self) -> Result<(Response, Vec<u8>), Broken> {
+        let Self { frames, decoder, facts, response, size, last } = &mut self;
+        frames.finish(&mut Gather { facts, decoder, response, size, last })?;
+        if self.facts.done { Ok((self.response, self.last)) } else { Err(Broken::Cut) }
     }
 }
 
 struct Gather<'a> {
     facts: &'a mut Facts,
-    decoder: &'a mut ollama::StreamDecoder,
+    decoder: &'a mut Decoder,
     response: &'a mut Response,
     size: &'a mut usize,
+    last: &'a mut Vec<u8>,
 }
 
-impl Sink for Gather<'_> {
+impl Taker for Gather<'_> {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let Self { facts, decoder, response, size } = self;
-        decoder.line(frame, &mut |event| {
-            if let Event::Error(error) = event {
-                return Err(Broken::Error(error));
-            }
-            note(facts, &event);
+        let Self { facts, decoder, response, size, last } = self;
+        decoder.frame(frame, &mut |event| {
+            facts.note(&event)?;
             **size += match &event {
-                Event::Text(text) | Event::Thinking(text) => text.len(),
+                Event::Text(text)
+                | Event::Thinking(text)
+                | Event::Signature(text)
+                | Event::Refusal(text) => text.len(),
                 Event::ToolCall(call) => call.arguments.len() + 64,
                 Event::Done | Event::Error(_) | Event::Finish(_) | Event::Usage(_) => 0,
             };
             response.add(event);
             Ok(())
-        })
+        })?;
+        if facts.done && last.is_empty() {
+            last.extend_from_slice(frame);
+        }
+        Ok(())
     }
 }
 

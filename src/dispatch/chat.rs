@@ -4,35 +4,57 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderValue;
+use tokio::time::Instant;
 
 use crate::budget::Reservation;
-use crate::chat::{Error, Kind, Request, Response, Usage};
-use crate::config::{Place, ProviderKind};
-use crate::dialect::openai::{self, Stamp, StreamEncoder};
-use crate::dialect::{Collector, Dialect, Relay, estimate};
+use crate::chat::{Error, Format, Kind, Need, Request, Usage};
+use crate::config::Place;
+use crate::dialect::{Door, Relay, Stamp, Took, estimate};
 use crate::dispatch::cut::cut;
 use crate::dispatch::memory::{ATTEMPT_BYTES, hold, reserve};
 use crate::dispatch::stream::{AnswerStream, Begun};
 use crate::dispatch::trial::Trial;
+use crate::dispatch::whole::{Reading, Whole, repaired};
 use crate::dispatch::{Answer, AnswerBody, Dispatch, Operation, Refusal, Step, Trail, Wishes};
-use crate::provider::{Call, ChatCall, Exchange, Failure, Next, Pump, Upstream};
+use crate::provider::{Call, ChatCall, Exchange, Failure, Next, Original, Upstream};
 use crate::router::Outcome;
 
 /// A chat request, ready to be served.
 #[derive(Debug)]
 pub struct ChatJob {
+    /// What the client called.
+    pub door: Door,
     /// The request, decoded.
     pub request: Request,
-    /// The client's own body.
-    pub original: Bytes,
-    /// Where in it the model's name stands, with its quotes.
-    pub model_span: Range<usize>,
+    /// What the client sent, if it sent JSON.
+    pub sent: Option<Sent>,
     /// The request's id, which an answer that we write bears.
     pub id: HeaderValue,
+    /// When it came.
+    pub began: Instant,
+    /// Anthropic's header for features that are being tried.
+    pub beta: Option<HeaderValue>,
+    /// Whether a stream that does not follow its schema is to end with an error.
+    pub strict: bool,
     /// What the client wishes besides.
     pub wishes: Wishes,
+}
+
+/// A client's own body.
+#[derive(Debug)]
+pub struct Sent {
+    /// The body.
+    pub body: Bytes,
+    /// Where in it the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+}
+
+impl Sent {
+    pub(super) fn original(&self) -> Original<'_> {
+        Original { body: &self.body, model_span: self.model_span.clone() }
+    }
 }
 
 impl ChatJob {
@@ -40,10 +62,20 @@ impl ChatJob {
     pub fn stamp(&self) -> Stamp {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Stamp {
-            id: format!("chatcmpl-{}", self.id.to_str().unwrap_or_default()),
+            id: self.id.to_str().unwrap_or_default().to_owned(),
             created: now.as_secs(),
             model: self.request.model.clone(),
         }
+    }
+
+    /// How long it has taken, if its first token came just now.
+    pub fn took(&self) -> Took {
+        let total = self.began.elapsed();
+        Took { to_first: total, total }
+    }
+
+    fn is_native(&self, upstream: &Upstream) -> bool {
+        self.sent.is_some() && self.door.native() == Some(upstream.dialect())
     }
 }
 
@@ -55,7 +87,7 @@ impl Dispatch {
     pub async fn chat(self: &Arc<Self>, job: &ChatJob) -> Result<Answer, Refusal> {
         let route = self.resolve(&job.request.model).await.map_err(Refusal::untried)?;
         let estimate = estimate::prompt_tokens(&job.request);
-        let operation = ChatOperation { dispatch: self, job, estimate };
+        let operation = ChatOperation { dispatch: self, job, estimate, needs: job.request.needs() };
         self.run(&route, &job.wishes, &operation).await
     }
 }
@@ -64,12 +96,17 @@ struct ChatOperation<'a> {
     dispatch: &'a Arc<Dispatch>,
     job: &'a ChatJob,
     estimate: u32,
+    needs: Vec<Need>,
 }
 
 impl Operation for ChatOperation<'_> {
     type Output = Answer;
 
     const NAME: &'static str = "chat";
+
+    fn lacks(&self, upstream: &Upstream, model: &str) -> Option<Need> {
+        upstream.lacks(model, &self.needs, self.job.is_native(upstream))
+    }
 
     async fn attempt(&self, step: Step<'_>, trial: Trial) -> Result<Answer, Failure> {
         let attempts = step.course.attempts;
@@ -82,13 +119,14 @@ impl Operation for ChatOperation<'_> {
         let place = if remote { Place::Cloud } else { opened.upstream.config().place };
         let trail = Trail { target: trial.target().clone(), attempts, place };
         let body = match opened.content {
-            Content::Decoded(response) => {
-                trial.succeeded(response.usage.as_ref());
-                AnswerBody::Decoded(response, opened.reservation)
-            }
-            Content::Raw(raw, usage) => {
-                trial.succeeded(usage.as_ref());
-                AnswerBody::Raw(raw, opened.reservation)
+            Content::Whole(whole) => {
+                trial.succeeded(whole.usage().as_ref());
+                match whole {
+                    Whole::Decoded(response) => AnswerBody::Decoded(response, opened.reservation),
+                    Whole::Merged(raw, _) | Whole::Raw(raw, _) => {
+                        AnswerBody::Raw(raw, opened.reservation)
+                    }
+                }
             }
             Content::Begun(begun) => {
                 let guard = self.dispatch.metrics.stream_opened();
@@ -109,8 +147,7 @@ struct Opened {
 
 enum Content {
     Begun(Box<Begun>),
-    Decoded(Response),
-    Raw(Bytes, Option<Usage>),
+    Whole(Whole),
 }
 
 /// Most bytes of whole events that may come before the first token: comments, roles, empty pieces.
@@ -122,27 +159,68 @@ impl ChatOperation<'_> {
         let upstream = self.dispatch.providers.get(&step.target.provider);
         let upstream = Arc::clone(upstream.ok_or_else(|| gone(trial))?);
         let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
-        let exchange = upstream
-            .chat(&ChatCall {
-                call: Call {
-                    target: step.target,
-                    estimate: self.estimate,
-                    request_end: step.course.end,
-                    patience: step.patience,
-                    locality: step.course.locality,
-                },
-                request: &self.job.request,
-                original: &self.job.original,
-                model_span: self.job.model_span.clone(),
-            })
-            .await?;
+        let exchange = upstream.chat(&self.call(&step, &self.job.request, true)).await?;
         let content = if self.job.request.stream {
             let begun = self.begin(&upstream, exchange, trial, &mut reservation).await?;
             Content::Begun(Box::new(begun))
         } else {
-            self.whole(&upstream, exchange, trial, &mut reservation).await?
+            let verbatim = self.job.is_native(&upstream);
+            let reading = self.reading(&upstream, trial, verbatim);
+            let whole = reading.read(exchange, &mut reservation).await?;
+            Content::Whole(match reading.violation(&whole) {
+                None => whole,
+                Some(fault) => {
+                    Box::pin(self.again(&step, &upstream, trial, fault, &mut reservation)).await?
+                }
+            })
         };
         Ok(Opened { upstream, content, reservation })
+    }
+
+    fn call<'a>(&'a self, step: &Step<'a>, request: &'a Request, own: bool) -> ChatCall<'a> {
+        ChatCall {
+            call: Call {
+                target: step.target,
+                estimate: self.estimate,
+                request_end: step.course.end,
+                patience: step.patience,
+                locality: step.course.locality,
+            },
+            request,
+            door: self.job.door,
+            original: self.job.sent.as_ref().filter(|_| own).map(Sent::original),
+            beta: self.job.beta.as_ref(),
+        }
+    }
+
+    fn reading<'a>(
+        &'a self,
+        upstream: &'a Arc<Upstream>,
+        trial: &'a Trial,
+        verbatim: bool,
+    ) -> Reading<'a> {
+        Reading { job: self.job, upstream, trial, estimate: self.estimate, verbatim }
+    }
+
+    /// Asks the same target once more, having told it what was wrong with its answer.
+    async fn again(
+        &self,
+        step: &Step<'_>,
+        upstream: &Arc<Upstream>,
+        trial: &Trial,
+        (why, answer): (String, String),
+        reservation: &mut Reservation,
+    ) -> Result<Whole, Failure> {
+        tracing::debug!(target = %trial.name(), "the answer does not follow its schema");
+        self.dispatch.metrics.retry(trial.name());
+        let request = repaired(&self.job.request, &why, answer);
+        let exchange = upstream.chat(&self.call(step, &request, false)).await?;
+        let reading = self.reading(upstream, trial, false);
+        let whole = reading.read(exchange, reservation).await?;
+        match reading.violation(&whole) {
+            None => Ok(whole),
+            Some((why, _)) => Err(Failure::off_schema(trial.name(), &why)),
+        }
     }
 
     /// Reads a stream up to its first token: until then another target can still be tried.
@@ -157,14 +235,18 @@ impl ChatOperation<'_> {
         let mut pieces = Vec::new();
         let mut ended = false;
         while !relay.facts().first_token && !ended {
-            let done = match exchange.pump.next().await? {
+            let chunk = exchange.pump.next().await?;
+            if relay.wants_times() {
+                relay.took(self.job.took());
+            }
+            let done = match chunk {
                 Some(chunk) => relay.push(&chunk, &mut pieces),
                 None => {
                     ended = true;
                     relay.end(&mut pieces)
                 }
             };
-            done.map_err(|broken| Failure::broken(trial.name(), broken))?;
+            done.map_err(|broken| upstream.broken(trial.name(), broken))?;
             let ready = pieces.iter().map(Bytes::len).sum::<usize>();
             if ready > LONGEST_PREAMBLE && !relay.facts().first_token {
                 return Err(Failure::bad_answer(trial.name(), "it goes on and on without a token"));
@@ -175,54 +257,32 @@ impl ChatOperation<'_> {
         check_window(upstream, &exchange, trial, relay.facts().usage)?;
         exchange.pump.flowing();
         let estimate = self.estimate;
-        Ok(Begun { upstream: Arc::clone(upstream), exchange, relay, pieces, ended, estimate })
+        let (began, upstream) = (self.job.began, Arc::clone(upstream));
+        let to_first = began.elapsed();
+        Ok(Begun { upstream, exchange, relay, pieces, ended, estimate, began, to_first })
     }
 
     fn relay(&self, upstream: &Upstream) -> Relay {
+        let job = self.job;
         let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
-        match upstream.dialect() {
-            Dialect::OpenAi => Relay::verbatim_openai(most),
-            Dialect::Ollama => {
-                let include_usage = self.job.request.include_usage;
-                let encoder = StreamEncoder::new(self.job.stamp(), include_usage);
-                Relay::ollama_to_openai(encoder, most)
-            }
+        let held_to = match &job.request.format {
+            Format::Schema(it) if job.strict && !upstream.config().enforces_schema => Some(it),
+            Format::Schema(_) | Format::Json | Format::Text => None,
+        };
+        let dialect = upstream.dialect();
+        if job.is_native(upstream) && held_to.is_none() {
+            return Relay::verbatim(dialect, job.door, most);
         }
-    }
-
-    async fn whole(
-        &self,
-        upstream: &Arc<Upstream>,
-        mut exchange: Exchange,
-        trial: &Trial,
-        reservation: &mut Reservation,
-    ) -> Result<Content, Failure> {
-        let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
-        match upstream.config().kind {
-            ProviderKind::OpenAi => {
-                let pump = &mut exchange.pump;
-                let raw = read_whole(pump, most, trial.name(), reservation).await?;
-                let usage = openai::check_response(&raw)
-                    .map_err(|bad| upstream.no_answer(trial.name(), &bad.0))?;
-                Ok(Content::Raw(raw, usage))
-            }
-            ProviderKind::Ollama => {
-                let pump = &mut exchange.pump;
-                let response = collect(pump, most, trial, reservation).await?;
-                check_window(upstream, &exchange, trial, response.usage)?;
-                if let Some(usage) = response.usage {
-                    let model = &trial.target().model;
-                    upstream.learn_prompt(model, self.estimate, usage.input_tokens);
-                }
-                upstream.let_end(exchange.pump);
-                Ok(Content::Decoded(response))
-            }
+        let relay = Relay::translating(dialect, job.door, &job.request, job.stamp(), most);
+        match held_to {
+            Some(schema) => relay.held_to(schema.schema.clone()),
+            None => relay,
         }
     }
 }
 
 /// A cut prompt's answer goes to nobody; the next attempt has a larger window.
-fn check_window(
+pub(super) fn check_window(
     upstream: &Upstream,
     exchange: &Exchange,
     trial: &Trial,
@@ -232,49 +292,6 @@ fn check_window(
         None => Ok(()),
         Some(error) => Err(Failure { outcome: Outcome::Success, error, next: Next::SameTargetNow }),
     }
-}
-
-/// Reads a body whole, under the reservation, up to `most` bytes.
-pub(super) async fn read_whole(
-    pump: &mut Pump,
-    most: usize,
-    target: &str,
-    reservation: &mut Reservation,
-) -> Result<Bytes, Failure> {
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = pump.next().await? {
-        pump.flowing();
-        if whole.len() + chunk.len() > most {
-            return Err(Failure::bad_answer(target, "it is larger than max_answer"));
-        }
-        // A growing buffer is copied: for a moment there are two, and the decoded answer after.
-        hold(reservation, ATTEMPT_BYTES + 2 * (whole.len() + chunk.len()))?;
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
-}
-
-async fn collect(
-    pump: &mut Pump,
-    most: usize,
-    trial: &Trial,
-    reservation: &mut Reservation,
-) -> Result<Response, Failure> {
-    let mut collector = Collector::ollama(most);
-    while !collector.facts().done
-        && let Some(chunk) = pump.next().await?
-    {
-        let done = collector.push(&chunk);
-        done.map_err(|broken| Failure::broken(trial.name(), broken))?;
-        if collector.facts().first_token {
-            pump.flowing();
-        }
-        if collector.size_bytes() > most {
-            return Err(Failure::bad_answer(trial.name(), "it is larger than max_answer"));
-        }
-        hold(reservation, ATTEMPT_BYTES + 2 * collector.size_bytes())?;
-    }
-    collector.end().map_err(|broken| Failure::broken(trial.name(), broken))
 }
 
 pub(super) fn gone(trial: &Trial) -> Failure {

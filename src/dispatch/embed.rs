@@ -1,28 +1,26 @@
 //! An embeddings request's attempts.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use crate::chat::{EmbedRequest, Usage};
-use crate::config::{Place, ProviderKind};
-use crate::dialect::{estimate, ollama, openai};
-use crate::dispatch::chat::{gone, read_whole};
+use crate::chat::{EmbedInput, EmbedRequest, Need, Usage};
+use crate::config::Place;
+use crate::dialect::{Dialect, estimate, openai};
+use crate::dispatch::chat::{Sent, gone};
 use crate::dispatch::memory::{ATTEMPT_BYTES, reserve};
 use crate::dispatch::trial::Trial;
+use crate::dispatch::whole::read_whole;
 use crate::dispatch::{Dispatch, EmbedAnswer, EmbedBody, Operation, Refusal, Step, Trail, Wishes};
-use crate::provider::{Call, EmbedCall, Failure};
+use crate::provider::{Call, EmbedCall, Failure, Upstream};
 
 /// A request for embeddings, ready to be served.
 #[derive(Debug)]
 pub struct EmbedJob {
     /// The request, decoded.
     pub request: EmbedRequest,
-    /// The client's own body.
-    pub original: Bytes,
-    /// Where in it the model's name stands, with its quotes.
-    pub model_span: Range<usize>,
+    /// What the client sent.
+    pub sent: Sent,
+    /// The dialect whose providers take that as it is.
+    pub native: Option<Dialect>,
     /// What the client wishes besides.
     pub wishes: Wishes,
 }
@@ -50,6 +48,14 @@ impl Operation for EmbedOperation<'_> {
     type Output = EmbedAnswer;
 
     const NAME: &'static str = "embeddings";
+
+    fn lacks(&self, upstream: &Upstream, model: &str) -> Option<Need> {
+        let is_native = self.job.native == Some(upstream.dialect());
+        let tokens = matches!(self.job.request.input, EmbedInput::Tokens(_));
+        let needs = [Need::Embeddings, Need::TokenInput];
+        let needs = if tokens { &needs[..] } else { &needs[..1] };
+        upstream.lacks(model, needs, is_native)
+    }
 
     async fn attempt(&self, step: Step<'_>, trial: Trial) -> Result<EmbedAnswer, Failure> {
         match self.open(step, &trial).await {
@@ -81,22 +87,26 @@ impl EmbedOperation<'_> {
                     locality: step.course.locality,
                 },
                 request: &self.job.request,
-                original: &self.job.original,
-                model_span: self.job.model_span.clone(),
+                original: Some(self.job.sent.original()),
+                native: self.job.native,
             })
             .await?;
         let most = usize::try_from(upstream.config().max_answer).unwrap_or(usize::MAX);
         let raw = read_whole(&mut exchange.pump, most, trial.name(), &mut reservation).await?;
         let bad = |why: &str| upstream.no_answer(trial.name(), why);
-        let (body, usage) = match upstream.config().kind {
-            ProviderKind::OpenAi => {
+        let dialect = upstream.dialect();
+        let (body, usage) = match self.job.native {
+            Some(Dialect::OpenAi) if dialect == Dialect::OpenAi => {
                 let usage = openai::check_embeddings(&raw).map_err(|it| bad(&it.0))?;
                 (EmbedBody::Raw(raw), usage)
             }
-            ProviderKind::Ollama => {
-                let decoded = ollama::decode_embed(&raw).map_err(|it| bad(&it.0))?;
+            native => {
+                let decoded = dialect.decode_vectors(&raw).map_err(|it| bad(&it.0))?;
                 let usage = decoded.usage;
-                (EmbedBody::Decoded(decoded), usage)
+                match native == Some(dialect) {
+                    true => (EmbedBody::Raw(raw), usage),
+                    false => (EmbedBody::Decoded(decoded), usage),
+                }
             }
         };
         let remote = self.dispatch.is_remote(step.target);

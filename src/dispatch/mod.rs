@@ -8,6 +8,7 @@
 
 mod answer;
 mod chat;
+mod count;
 mod cut;
 mod embed;
 mod memory;
@@ -15,25 +16,29 @@ mod refusal;
 mod retry;
 mod stream;
 mod trial;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::budget::Budget;
-use crate::chat::{Error, Kind};
+use crate::chat::{Error, Kind, Need};
 use crate::config::{Config, Conflict, Locality, Place, Target};
 use crate::dispatch::retry::Backoff;
 use crate::dispatch::trial::Trial;
-use crate::provider::{Failure, Next, Providers};
-use crate::router::{self, Health, Listings, Plan, Resolution, Route, Snapshot};
+use crate::provider::{Failure, Next, Providers, Upstream};
+use crate::router::{self, Health, Known, Listings, Plan, Resolution, Route, Snapshot};
 use crate::telemetry::Metrics;
 
+pub use crate::provider::About;
 pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
-pub use chat::ChatJob;
+pub use chat::{ChatJob, Sent};
+pub use count::{CountJob, Counted};
 pub use embed::EmbedJob;
 pub use memory::budget_error;
 pub use refusal::Refusal;
@@ -141,11 +146,51 @@ impl Dispatch {
         }
     }
 
-    /// Which targets would be taken now for a route, and why the others not.
+    /// What the local Ollamas say, in the order of their names.
+    pub async fn about(&self, about: &About) -> Vec<Value> {
+        let mut said = Vec::new();
+        for upstream in self.providers.iter() {
+            if upstream.config().place == Place::Local {
+                said.extend(upstream.about(about).await);
+            }
+        }
+        said
+    }
+
+    /// What the first Ollama that would be asked for a model says of it; `None` where there is
+    /// none among its targets, or none that can be asked.
+    ///
+    /// # Errors
+    /// No target has the name, or none may serve it.
+    pub async fn show(&self, name: &str, wishes: &Wishes) -> Result<Option<Value>, Error> {
+        let route = self.resolve(name).await?;
+        let locality = allowed(&route, wishes)?;
+        for target in self.plan(&route, Ok(locality)).takes() {
+            let Some(upstream) = self.providers.get(&target.provider) else { continue };
+            let shown = upstream.about(&About::Show(target.model.to_string())).await;
+            if shown.is_some() {
+                return Ok(shown);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Which targets would be taken now for a route, and why the others not, for a request that
+    /// needs nothing in particular.
     pub fn plan(&self, route: &Route, locality: Result<Locality, Conflict>) -> Plan {
+        self.plan_for(route, locality, &|_| None)
+    }
+
+    fn plan_for(
+        &self,
+        route: &Route,
+        locality: Result<Locality, Conflict>,
+        lacks: &dyn Fn(&Target) -> Option<Need>,
+    ) -> Plan {
         let remote = |target: &Target| self.is_remote(target);
+        let known = Known { remote: &remote, lacks };
         let health = self.health();
-        router::plan(route, locality, &self.config, &health, &remote, Instant::now().into_std())
+        router::plan(route, locality, &self.config, &health, &known, Instant::now().into_std())
     }
 
     /// Whether a target is served beyond the device and its LAN.
@@ -190,7 +235,11 @@ impl Dispatch {
         operation: &O,
     ) -> Result<O::Output, Refusal> {
         let locality = allowed(route, wishes).map_err(Refusal::untried)?;
-        let plan = self.plan(route, Ok(locality));
+        let lacks = |target: &Target| {
+            let upstream = self.providers.get(&target.provider)?;
+            operation.lacks(upstream, &target.model)
+        };
+        let plan = self.plan_for(route, Ok(locality), &lacks);
         let mut course = Course { locality, end: wishes.end, attempts: 0 };
         let mut failed = refusal::Failed::new(&plan);
         let mut targets = plan.takes().peekable();
@@ -327,6 +376,9 @@ trait Operation: Sync {
 
     /// Its name by OTel's `gen_ai.operation.name`.
     const NAME: &'static str;
+
+    /// What it needs that a model of this provider cannot do.
+    fn lacks(&self, upstream: &Upstream, model: &str) -> Option<Need>;
 
     /// Makes one attempt. The trial is told how it went.
     fn attempt(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::chat::{Error, Kind};
 use crate::config::Target;
 use crate::provider::{Failure, Next};
-use crate::router::{Plan, Verdict};
+use crate::router::{Plan, Reason, Verdict};
 
 /// The wait that a client is told where nothing says how long it will be.
 const SOME_WAIT: Duration = Duration::from_secs(5);
@@ -35,6 +35,8 @@ impl Refusal {
 pub(super) struct Failed {
     tried: Vec<(Target, Failure)>,
     skipped: Vec<String>,
+    /// Whether all that were skipped cannot do what was asked.
+    unable: bool,
     retry_in: Option<Duration>,
 }
 
@@ -44,7 +46,12 @@ impl Failed {
             Verdict::Take => None,
             Verdict::Skip(reason) => Some(format!("{}: {reason}", step.target)),
         });
-        Self { tried: Vec::new(), skipped: skipped.collect(), retry_in: plan.retry_after() }
+        let unable = plan
+            .steps
+            .iter()
+            .all(|step| matches!(step.verdict, Verdict::Take | Verdict::Skip(Reason::Lacks(_))));
+        let skipped = skipped.collect();
+        Self { tried: Vec::new(), skipped, unable, retry_in: plan.retry_after() }
     }
 
     pub(super) fn add(&mut self, target: &Target, failure: Failure) {
@@ -71,9 +78,11 @@ impl Failed {
 
     /// One error for several targets: the kind that they share, or else that none is available.
     fn summary(&self) -> Error {
-        let mut kinds = self.tried.iter().map(|(_, failure)| failure.error.kind);
+        let unable = (self.unable && !self.skipped.is_empty()).then_some(Kind::Unsupported);
+        let tried = self.tried.iter().map(|(_, failure)| failure.error.kind);
+        let mut kinds = tried.chain(unable);
         let first = kinds.next().unwrap_or(Kind::Unavailable);
-        let same = self.skipped.is_empty() && kinds.all(|kind| kind == first);
+        let same = (self.unable || self.skipped.is_empty()) && kinds.all(|kind| kind == first);
         let kind = if same { first } else { Kind::Unavailable };
         let tried = self.tried.iter().map(|(_, failure)| failure.error.message.clone());
         let reasons: Vec<String> = tried.chain(self.skipped.iter().cloned()).collect();

@@ -9,13 +9,15 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 use crate::budget::Reservation;
 use crate::chat::Error;
-use crate::dialect::{Broken, Relay};
+use crate::dialect::{Broken, Relay, Took};
 use crate::dispatch::cut::cut;
 use crate::dispatch::memory::{ATTEMPT_BYTES, hold};
 use crate::dispatch::trial::Trial;
@@ -39,6 +41,10 @@ pub(super) struct Begun {
     pub(super) ended: bool,
     /// Estimated tokens of the prompt.
     pub(super) estimate: u32,
+    /// When the request came.
+    pub(super) began: Instant,
+    /// How long its first token took.
+    pub(super) to_first: Duration,
 }
 
 /// An answer's stream in the client's dialect. It ends with the dialect's own end, or with its
@@ -57,6 +63,8 @@ struct Flow {
     reservation: Reservation,
     received: u64,
     estimate: u32,
+    began: Instant,
+    to_first: Duration,
     _counted: Guard,
 }
 
@@ -80,6 +88,8 @@ impl AnswerStream {
             reservation,
             received: 0,
             estimate: begun.estimate,
+            began: begun.began,
+            to_first: begun.to_first,
             _counted: counted,
         };
         let mut stream = Self { relay: begun.relay, pieces: begun.pieces, flow: Some(flow) };
@@ -117,6 +127,9 @@ impl AnswerStream {
             let why = format!("the stream is longer than {most} bytes (max_answer)");
             let failure = Failure::bad_answer(flow.trial.name(), &why);
             return self.break_off(failure);
+        }
+        if self.relay.wants_times() {
+            self.relay.took(Took { to_first: flow.to_first, total: flow.began.elapsed() });
         }
         let before = self.pieces.len();
         let pushed = self.relay.push(chunk, &mut self.pieces);

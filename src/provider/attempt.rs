@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,13 +13,15 @@ use tokio::time::Instant;
 use crate::chat::{EmbedRequest, Error, Kind, Request};
 use crate::config::{Locality, Place, ProviderKind, Target};
 use crate::dialect::ollama::{self as wire, Options, Shown};
-use crate::dialect::{Unsupported, decode_error, openai};
+use crate::dialect::{Broken, Dialect, Door, Unsupported, anthropic, decode_error};
 use crate::provider::client::Response;
+use crate::provider::context::TooLong;
 use crate::provider::failure::{Failure, Phase};
 use crate::provider::http1::{Body, Media};
 use crate::provider::ollama::{LoadState, Ready, unloads_at_once};
 use crate::provider::pump::Pump;
 use crate::provider::slots::NoTurn;
+use crate::provider::wire::Wire;
 use crate::provider::{Exchange, Upstream};
 use crate::router::LinkFault;
 
@@ -31,6 +33,12 @@ const SMALL_WAIT: Duration = Duration::from_secs(5);
 
 /// A wait that the client is told where a turn or a load was what was missing.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// Anthropic's header for features that are being tried.
+const BETA: &str = "anthropic-beta";
+
+/// For what is no Ollama.
+const NO_OPTIONS: Options<'_> = Options { num_ctx: 0, keep_alive: "" };
 
 /// What every attempt is given.
 #[derive(Debug)]
@@ -48,6 +56,15 @@ pub struct Call<'a> {
     pub locality: Locality,
 }
 
+/// The client's own body, for providers of its dialect.
+#[derive(Debug, Clone)]
+pub struct Original<'a> {
+    /// The body.
+    pub body: &'a [u8],
+    /// Where in it the model's name stands, with its quotes.
+    pub model_span: Range<usize>,
+}
+
 /// A chat request on its way to one target.
 #[derive(Debug)]
 pub struct ChatCall<'a> {
@@ -55,10 +72,12 @@ pub struct ChatCall<'a> {
     pub call: Call<'a>,
     /// The request, decoded.
     pub request: &'a Request,
-    /// The client's own body, for providers of its dialect.
-    pub original: &'a [u8],
-    /// Where in `original` the model's name stands, with its quotes.
-    pub model_span: Range<usize>,
+    /// What the client called.
+    pub door: Door,
+    /// What the client sent, if that may go on as it is.
+    pub original: Option<Original<'a>>,
+    /// Anthropic's header for features that are being tried.
+    pub beta: Option<&'a HeaderValue>,
 }
 
 /// A request for embeddings on its way to one target.
@@ -68,10 +87,21 @@ pub struct EmbedCall<'a> {
     pub call: Call<'a>,
     /// The request, decoded.
     pub request: &'a EmbedRequest,
-    /// The client's own body, for providers of its dialect.
-    pub original: &'a [u8],
-    /// Where in `original` the model's name stands, with its quotes.
-    pub model_span: Range<usize>,
+    /// What the client sent, if that may go on as it is.
+    pub original: Option<Original<'a>>,
+    /// The dialect whose providers take it.
+    pub native: Option<Dialect>,
+}
+
+/// A request to count a prompt's tokens, on its way to an Anthropic.
+#[derive(Debug)]
+pub struct CountCall<'a> {
+    /// What every attempt is given.
+    pub call: Call<'a>,
+    /// What the client sent.
+    pub original: Original<'a>,
+    /// Anthropic's header for features that are being tried.
+    pub beta: Option<&'a HeaderValue>,
 }
 
 impl Upstream {
@@ -81,27 +111,36 @@ impl Upstream {
     /// The failure says what to try next.
     pub async fn chat(self: &Arc<Self>, chat: &ChatCall<'_>) -> Result<Exchange, Failure> {
         let call = &chat.call;
-        match self.config.kind {
-            ProviderKind::OpenAi => {
-                let model = &call.target.model;
-                let body = openai::with_model(chat.original, &chat.model_span, model);
-                let turn = self.turn(call).await?;
-                self.exchange(call, &self.paths.chat, body, turn, None).await
-            }
-            ProviderKind::Ollama => {
-                let sampling = &chat.request.sampling;
-                let num_ctx = self.window(call, sampling.max_tokens).await?;
-                let model = &*call.target.model;
-                let options = Options { num_ctx, keep_alive: &self.config.keep_alive };
-                let body = wire::chat_body(chat.request, model, &options)
-                    .map_err(|cannot| unsupported(call, &cannot))?;
-                self.loaded(call, num_ctx, &self.paths.chat, || wire::load_body(model, &options))
-                    .await?;
-                let turn = self.turn(call).await?;
-                let done = self.exchange(call, &self.paths.chat, body, turn, Some(num_ctx)).await;
-                self.remember(call, num_ctx, done)
-            }
+        let cannot = |what: Unsupported| unsupported(call, &what);
+        if self.config.kind == ProviderKind::Ollama {
+            return self.ollama_chat(chat).await;
         }
+        self.fits(call)?;
+        let wire = self.chat_wire(chat, &NO_OPTIONS).map_err(cannot)?;
+        let turn = self.turn(call).await?;
+        let beta = chat.beta.filter(|_| self.own(chat).is_some());
+        self.exchange(call, wire, beta, turn, None).await
+    }
+
+    async fn ollama_chat(self: &Arc<Self>, chat: &ChatCall<'_>) -> Result<Exchange, Failure> {
+        let (call, request) = (&chat.call, chat.request);
+        let least = request.num_ctx;
+        let num_ctx = self.window(call, request.sampling.max_tokens, least).await?;
+        let is_native = self.own(chat).is_some();
+        if let Some(need) = self.lacks(&call.target.model, &request.needs(), is_native) {
+            return Err(unsupported(call, &Unsupported(need.to_string())));
+        }
+        let keep_alive = request.keep_alive.as_deref().unwrap_or(&self.config.keep_alive);
+        let options = Options { num_ctx, keep_alive };
+        let wire = self.chat_wire(chat, &options).map_err(|cannot| unsupported(call, &cannot))?;
+        // Without a question the call is the load.
+        if !request.messages.is_empty() {
+            let load = || wire::load_body(&call.target.model, &self.own_options(num_ctx));
+            self.loaded(call, num_ctx, &self.paths.chat, load).await?;
+        }
+        let turn = self.turn(call).await?;
+        let done = self.exchange(call, wire, None, turn, Some(num_ctx)).await;
+        self.remember(call, num_ctx, done)
     }
 
     /// Makes one attempt at a request for embeddings.
@@ -110,27 +149,53 @@ impl Upstream {
     /// The failure says what to try next.
     pub async fn embed(self: &Arc<Self>, embed: &EmbedCall<'_>) -> Result<Exchange, Failure> {
         let call = &embed.call;
-        match self.config.kind {
-            ProviderKind::OpenAi => {
-                let model = &call.target.model;
-                let body = openai::with_model(embed.original, &embed.model_span, model);
-                let turn = self.turn(call).await?;
-                self.exchange(call, &self.paths.embed, body, turn, None).await
+        let cannot = |what: Unsupported| unsupported(call, &what);
+        if self.config.kind != ProviderKind::Ollama {
+            let wire = self.embed_wire(embed, &NO_OPTIONS).map_err(cannot)?;
+            let turn = self.turn(call).await?;
+            return self.exchange(call, wire, None, turn, None).await;
+        }
+        let num_ctx = self.window(call, Some(0), None).await?;
+        let keep_alive = embed.request.keep_alive.as_deref().unwrap_or(&self.config.keep_alive);
+        let wire = self.embed_wire(embed, &Options { num_ctx, keep_alive }).map_err(cannot)?;
+        let load = || wire::embed_load_body(&call.target.model, &self.own_options(num_ctx));
+        self.loaded(call, num_ctx, &wire.uri, load).await?;
+        let turn = self.turn(call).await?;
+        let done = self.exchange(call, wire, None, turn, Some(num_ctx)).await;
+        self.remember(call, num_ctx, done)
+    }
+
+    /// Has a prompt's tokens counted.
+    ///
+    /// # Errors
+    /// The failure says what to try next.
+    pub async fn count(self: &Arc<Self>, count: &CountCall<'_>) -> Result<u64, Failure> {
+        let call = &count.call;
+        let turn = self.turn(call).await?;
+        let mut exchange =
+            self.exchange(call, self.count_wire(count), count.beta, turn, None).await?;
+        let mut whole = Vec::new();
+        while let Some(chunk) = exchange.pump.next().await? {
+            whole.extend_from_slice(&chunk);
+            if whole.len() > SMALL_ANSWER {
+                return Err(Failure::bad_answer(call.target.name(), "it is too long for a number"));
             }
-            ProviderKind::Ollama => {
-                let num_ctx = self.window(call, Some(0)).await?;
-                let model = &*call.target.model;
-                let options = Options { num_ctx, keep_alive: &self.config.keep_alive };
-                let body = wire::embed_body(embed.request, model, &options)
-                    .map_err(|cannot| unsupported(call, &cannot))?;
-                self.loaded(call, num_ctx, &self.paths.embed, || {
-                    wire::embed_load_body(model, &options)
-                })
-                .await?;
-                let turn = self.turn(call).await?;
-                let done = self.exchange(call, &self.paths.embed, body, turn, Some(num_ctx)).await;
-                self.remember(call, num_ctx, done)
+        }
+        anthropic::decode_count_answer(&whole)
+            .map_err(|bad| self.no_answer(call.target.name(), &bad.0))
+    }
+
+    fn own_options(&self, num_ctx: u32) -> Options<'_> {
+        Options { num_ctx, keep_alive: &self.config.keep_alive }
+    }
+
+    /// What the models of a provider that says nothing of them can take.
+    fn fits(&self, call: &Call<'_>) -> Result<(), Failure> {
+        match self.config.max_context {
+            Some(largest) if call.estimate > largest => {
+                Err(too_long(call, TooLong { needed: call.estimate, largest }))
             }
+            _ => Ok(()),
         }
     }
 
@@ -164,7 +229,12 @@ impl Upstream {
     }
 
     /// Chooses the context window, having asked what the model can.
-    async fn window(&self, call: &Call<'_>, answer: Option<u32>) -> Result<u32, Failure> {
+    async fn window(
+        &self,
+        call: &Call<'_>,
+        answer: Option<u32>,
+        least: Option<u32>,
+    ) -> Result<u32, Failure> {
         let model = &*call.target.model;
         let shown = match self.models.shown(model, Instant::now()) {
             Some(shown) => shown,
@@ -176,17 +246,10 @@ impl Upstream {
                 format!("{} runs in a cloud, and the request must stay local", call.target),
             )));
         }
+        let allowed = self.config.max_context.unwrap_or(u32::MAX);
         self.models
-            .choose_window(model, call.estimate, answer, self.config.max_context)
-            .map_err(|long| {
-                Failure::passed_by(Error::new(
-                    Kind::ContextLength,
-                    format!(
-                        "the prompt needs about {} tokens and the context of {} is {} tokens; shorten it, or raise max_context if the model can do more",
-                        long.needed, call.target, long.largest
-                    ),
-                ))
-            })
+            .choose_window(model, call.estimate, (answer, least), allowed)
+            .map_err(|long| too_long(call, long))
     }
 
     async fn show(&self, call: &Call<'_>) -> Result<Shown, Failure> {
@@ -202,7 +265,7 @@ impl Upstream {
         let body = small_body(response.body, SMALL_ANSWER)
             .await
             .map_err(|why| Failure::bad_answer(&target, &why))?;
-        let shown = wire::decode_show(&body).map_err(|bad| Failure::bad_answer(&target, &bad.0))?;
+        let shown = wire::read_show(&body).map_err(|bad| Failure::bad_answer(&target, &bad.0))?;
         self.models.show(&call.target.model, shown.clone(), Instant::now());
         Ok(shown)
     }
@@ -295,8 +358,8 @@ impl Upstream {
     async fn exchange(
         &self,
         call: &Call<'_>,
-        uri: &Uri,
-        body: Vec<u8>,
+        wire: Wire,
+        beta: Option<&HeaderValue>,
         turn: OwnedSemaphorePermit,
         num_ctx: Option<u32>,
     ) -> Result<Exchange, Failure> {
@@ -305,7 +368,7 @@ impl Upstream {
         let phase = Phase::begin("first token", deadlines.first_token, call.request_end);
         let response = self
             .http
-            .post(uri, &body, phase.until)
+            .post_with(&wire.uri, beta.map(|value| (BETA, value)), &wire.body, phase.until)
             .await
             .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
         let response = self.checked(&target, response).await?;
@@ -333,7 +396,18 @@ impl Upstream {
         let (status, wait) = (head.status, head.wait);
         let body = small_body(response.body, SMALL_ANSWER).await.unwrap_or_default();
         let refusal = decode_error(self.dialect(), status, &body);
+        let wait = wait.or(refusal.wait);
         Err(Failure::refused(target, status, refusal, wait))
+    }
+
+    /// What it means that an answer is none. What is not even the provider's JSON is a page.
+    pub fn broken(&self, target: &str, broken: Broken) -> Failure {
+        match broken {
+            Broken::BadAnswer(why) => self.no_answer(target, &why),
+            Broken::Cut | Broken::Error(_) | Broken::OffSchema(_) | Broken::TooLong => {
+                Failure::broken(target, broken)
+            }
+        }
     }
 
     /// A page or a redirect where an answer should be: beyond the LAN that is most likely a
@@ -350,6 +424,16 @@ impl Upstream {
 
 fn busy(message: String) -> Failure {
     Failure::passed_by(Error::new(Kind::Overloaded, message).retry_after(BUSY_WAIT))
+}
+
+fn too_long(call: &Call<'_>, long: TooLong) -> Failure {
+    Failure::passed_by(Error::new(
+        Kind::ContextLength,
+        format!(
+            "the prompt needs about {} tokens and the context of {} is {} tokens; shorten it, or raise max_context if the model can do more",
+            long.needed, call.target, long.largest
+        ),
+    ))
 }
 
 fn unsupported(call: &Call<'_>, what: &Unsupported) -> Failure {

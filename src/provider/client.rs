@@ -7,7 +7,8 @@ use http::{HeaderName, HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use tokio::time::Instant;
 
-use crate::config::{Key, Place, Provider, Proxy, Secret};
+use crate::config::{Key, Place, Provider, ProviderKind, Proxy, Secret};
+use crate::dialect::anthropic;
 use crate::lifecycle::Tasks;
 use crate::provider::connect::{ConnectError, Connector};
 use crate::provider::http1::{Body, Head, NoHead, exchange};
@@ -22,6 +23,8 @@ pub(super) struct HttpClient {
     /// The fields of every head, each with its line's end.
     standing: Vec<u8>,
     key: Option<Key>,
+    /// What stands before the key.
+    key_field: &'static [u8],
     /// Whether a proxy passes plain requests on, and has to be told where to.
     through_proxy: bool,
 }
@@ -60,7 +63,8 @@ impl HttpClient {
         let connector = Connector::new(tls, proxy, config.deadlines.connect);
         let pool = Pool::new(config.max_concurrent, background);
         let key = config.api_key.clone().map(Key::new);
-        Ok(Self { connector, pool, standing, key, through_proxy })
+        let key_field = key_field(config.kind);
+        Ok(Self { connector, pool, standing, key, key_field, through_proxy })
     }
 
     /// Sends a POST with a JSON body and waits until `until` for the response's head.
@@ -70,22 +74,34 @@ impl HttpClient {
         body: &[u8],
         until: Instant,
     ) -> Result<Response, CallError> {
-        self.send("POST", uri, body, until).await
+        self.send("POST", uri, None, body, until).await
+    }
+
+    /// The same with a header of the request's own.
+    pub(super) async fn post_with(
+        &self,
+        uri: &Uri,
+        field: Option<(&str, &HeaderValue)>,
+        body: &[u8],
+        until: Instant,
+    ) -> Result<Response, CallError> {
+        self.send("POST", uri, field, body, until).await
     }
 
     /// Sends a GET and waits until `until` for the response's head.
     pub(super) async fn get(&self, uri: &Uri, until: Instant) -> Result<Response, CallError> {
-        self.send("GET", uri, &[], until).await
+        self.send("GET", uri, None, &[], until).await
     }
 
     async fn send(
         &self,
         method: &str,
         uri: &Uri,
+        field: Option<(&str, &HeaderValue)>,
         body: &[u8],
         until: Instant,
     ) -> Result<Response, CallError> {
-        let head = self.head(method, uri, body.len())?;
+        let head = self.head(method, uri, field, body.len())?;
         let calling = self.call(uri, &head, body);
         tokio::time::timeout_at(until, calling).await.unwrap_or(Err(CallError::Late))
     }
@@ -104,7 +120,13 @@ impl HttpClient {
         }
     }
 
-    fn head(&self, method: &str, uri: &Uri, length: usize) -> Result<Vec<u8>, CallError> {
+    fn head(
+        &self,
+        method: &str,
+        uri: &Uri,
+        field: Option<(&str, &HeaderValue)>,
+        length: usize,
+    ) -> Result<Vec<u8>, CallError> {
         let mut head = Vec::with_capacity(self.standing.len() + 512);
         head.extend_from_slice(method.as_bytes());
         head.push(b' ');
@@ -116,13 +138,19 @@ impl HttpClient {
         head.extend_from_slice(uri.path_and_query().map_or("/", |it| it.as_str()).as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
         head.extend_from_slice(&self.standing);
+        if let Some((name, value)) = field {
+            head.extend_from_slice(name.as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value.as_bytes());
+            head.extend_from_slice(b"\r\n");
+        }
         if let Some(key) = &self.key {
             let key = key.current().map_err(|error| CallError::Key(error.to_string()))?;
             let value = key.expose().as_bytes();
             if !is_field_value(value) {
                 return Err(CallError::Key("the key holds characters that no header may".into()));
             }
-            head.extend_from_slice(b"authorization: Bearer ");
+            head.extend_from_slice(self.key_field);
             head.extend_from_slice(value);
             head.extend_from_slice(b"\r\n");
         }
@@ -152,6 +180,15 @@ fn intercept(config: &Provider, proxy: &Proxy) -> Option<Intercept> {
     matcher.intercept(&config.base_url.origin().parse().ok()?)
 }
 
+/// Where each kind of provider looks for its key.
+fn key_field(kind: ProviderKind) -> &'static [u8] {
+    match kind {
+        ProviderKind::Anthropic => b"x-api-key: ",
+        ProviderKind::Gemini => b"x-goog-api-key: ",
+        ProviderKind::Ollama | ProviderKind::OpenAi => b"authorization: Bearer ",
+    }
+}
+
 /// Header fields by name; each name is there once.
 type Fields = Vec<(String, Vec<u8>)>;
 
@@ -164,6 +201,9 @@ fn standing_fields(config: &Provider) -> io::Result<Fields> {
     set(&mut fields, "accept", b"application/json, text/event-stream");
     set(&mut fields, "accept-encoding", b"identity");
     set(&mut fields, "user-agent", concat!("edgehold/", env!("CARGO_PKG_VERSION")).as_bytes());
+    if config.kind == ProviderKind::Anthropic {
+        set(&mut fields, "anthropic-version", anthropic::VERSION.as_bytes());
+    }
     for (name, value) in &config.headers {
         let bad = || io::Error::new(io::ErrorKind::InvalidInput, format!("header {name}"));
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;

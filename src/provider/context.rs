@@ -43,8 +43,14 @@ impl Window {
         self.own.map_or(self.allowed, |own| own.min(self.allowed))
     }
 
-    /// The `num_ctx` for a prompt of `prompt` tokens and an answer of at most `answer`.
-    pub(super) fn choose(&self, prompt: u32, answer: Option<u32>) -> Result<u32, TooLong> {
+    /// The `num_ctx` for a prompt of `prompt` tokens and an answer of at most `answer`; not under
+    /// `least`, where the client names one and the model may have it.
+    pub(super) fn choose(
+        &self,
+        prompt: u32,
+        answer: Option<u32>,
+        least: Option<u32>,
+    ) -> Result<u32, TooLong> {
         let largest = self.largest();
         let needed = prompt.saturating_add(answer.unwrap_or(LEAST_ANSWER).min(LEAST_ANSWER));
         if needed > largest {
@@ -52,7 +58,7 @@ impl Window {
         }
         let wanted = with_margin(prompt).saturating_add(answer.unwrap_or(ANSWER_TOKENS));
         let step = wanted.max(SMALLEST_WINDOW).checked_next_power_of_two().unwrap_or(u32::MAX);
-        let chosen = step.min(largest);
+        let chosen = step.max(least.unwrap_or_default()).min(largest);
         // What is loaded and large enough is kept: a smaller window would cost a reload.
         Ok(self.loaded.filter(|loaded| *loaded >= chosen && *loaded <= largest).unwrap_or(chosen))
     }
@@ -129,15 +135,21 @@ mod tests {
             (window(None, Some(16_384)), 10, None, 2048),
         ];
         for (window, prompt, answer, want) in table {
-            assert_eq!(window.choose(prompt, answer), Ok(want), "{window:?} {prompt} {answer:?}");
+            assert_eq!(
+                window.choose(prompt, answer, None),
+                Ok(want),
+                "{window:?} {prompt} {answer:?}"
+            );
         }
     }
 
     #[test]
     fn says_both_numbers_of_what_does_not_fit() {
-        let error = window(Some(4096), None).choose(4090, None).unwrap_err();
+        let error = window(Some(4096), None).choose(4090, None, None).unwrap_err();
         assert_eq!(error, TooLong { needed: 4106, largest: 4096 });
-        assert!(window(Some(4096), None).choose(4095, Some(1)).is_ok());
+        assert!(window(Some(4096), None).choose(4095, Some(1), None).is_ok());
+        assert_eq!(window(None, None).choose(10, None, Some(3000)), Ok(3000));
+        assert_eq!(window(Some(512), None).choose(10, None, Some(3000)), Ok(512));
     }
 
     #[test]

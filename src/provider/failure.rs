@@ -157,6 +157,14 @@ impl Failure {
             Class::Key => Self::not_allowed(format!(
                 "{target} refused edgehold's key (status {status}): check api_key of its provider"
             )),
+            Class::ContentFilter => Self {
+                outcome: Outcome::Success,
+                error: Error::new(
+                    Kind::ContentFilter,
+                    format!("{target} does not answer this: {message}"),
+                ),
+                next: Next::Nothing,
+            },
             Class::Billing => Self::not_allowed(format!("{target} refused: {message}")),
             Class::RateLimited => Self::limited(Kind::RateLimited, target, &message, wait),
             Class::Overloaded => Self::limited(Kind::Unavailable, target, &message, wait),
@@ -200,9 +208,20 @@ impl Failure {
             Broken::Cut => Self::fault(format!("{target} broke off its answer")),
             Broken::Error(error) => Self::reported(target, error),
             Broken::BadAnswer(why) => Self::bad_answer(target, &why),
+            Broken::OffSchema(why) => Self::off_schema(target, &why),
             Broken::TooLong => {
                 Self::bad_answer(target, "one event of it is larger than max_answer")
             }
+        }
+    }
+
+    /// The answer is none by the client's schema. The target is well; another may do better.
+    pub fn off_schema(target: &str, why: &str) -> Self {
+        let message = format!("the answer of {target} does not follow the schema: {why}");
+        Self {
+            outcome: Outcome::Success,
+            error: Error::new(Kind::Upstream, message),
+            next: Next::OtherTarget,
         }
     }
 
@@ -218,7 +237,9 @@ impl Failure {
                 let wait = error.retry_after;
                 Self::limited(Kind::Unavailable, target, &error.message, wait)
             }
-            Kind::Invalid => Self { outcome: Outcome::Success, error, next: Next::Nothing },
+            Kind::ContentFilter | Kind::Invalid => {
+                Self { outcome: Outcome::Success, error, next: Next::Nothing }
+            }
             _ => Self::fault(format!("{target} failed: {}", error.message)),
         }
     }

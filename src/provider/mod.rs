@@ -5,6 +5,8 @@
 //! [`Failure`] that says what the target's health learns and what may be tried next. Nothing
 //! here decides which target that is: `dispatch` does.
 
+mod ability;
+mod about;
 mod attempt;
 mod client;
 mod connect;
@@ -19,6 +21,7 @@ mod pump;
 mod retry_after;
 mod slots;
 mod tls;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,18 +29,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::config::{Config, Provider, ProviderKind, ProviderName, Proxy};
+use crate::config::{Config, Provider, ProviderName, Proxy};
 use crate::dialect::Dialect;
 use crate::lifecycle::Tasks;
 use crate::provider::client::HttpClient;
 use crate::provider::listing::Listing;
 use crate::provider::ollama::Models;
 use crate::provider::slots::Slots;
+use crate::provider::wire::Paths;
 
-pub use attempt::{Call, ChatCall, EmbedCall};
+pub use about::About;
+pub use attempt::{Call, ChatCall, CountCall, EmbedCall, Original};
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use pump::Pump;
 
@@ -111,14 +115,6 @@ impl Upstream {
         &self.config
     }
 
-    /// The dialect of its answers.
-    pub fn dialect(&self) -> Dialect {
-        match self.config.kind {
-            ProviderKind::Ollama => Dialect::Ollama,
-            ProviderKind::OpenAi => Dialect::OpenAi,
-        }
-    }
-
     /// Whether a model of it is known to run beyond the device and its LAN.
     pub fn is_remote(&self, model: &str) -> bool {
         self.models.is_remote(model)
@@ -158,39 +154,4 @@ pub struct Exchange {
     pub turn: OwnedSemaphorePermit,
     /// For an Ollama: the context window that the prompt had, in tokens.
     pub num_ctx: Option<u32>,
-}
-
-/// The addresses of one provider's calls, parsed once.
-struct Paths {
-    chat: Uri,
-    embed: Uri,
-    list: Uri,
-    probe: Uri,
-    show: Uri,
-}
-
-impl Paths {
-    fn new(config: &Provider) -> io::Result<Self> {
-        let uri = |path: &str| {
-            config.base_url.join(path, &config.query).parse::<Uri>().map_err(|error| {
-                io::Error::new(io::ErrorKind::InvalidInput, format!("base_url: {error}"))
-            })
-        };
-        match config.kind {
-            ProviderKind::Ollama => Ok(Self {
-                chat: uri("/api/chat")?,
-                embed: uri("/api/embed")?,
-                list: uri("/api/tags")?,
-                probe: uri("/api/version")?,
-                show: uri("/api/show")?,
-            }),
-            ProviderKind::OpenAi => Ok(Self {
-                chat: uri("/chat/completions")?,
-                embed: uri("/embeddings")?,
-                list: uri("/models")?,
-                probe: uri("/models")?,
-                show: uri("/models")?,
-            }),
-        }
-    }
 }

@@ -93,7 +93,7 @@ impl Models {
         &self,
         model: &str,
         estimate: u32,
-        answer: Option<u32>,
+        (answer, least): (Option<u32>, Option<u32>),
         allowed: u32,
     ) -> Result<u32, TooLong> {
         self.with(model, |known| {
@@ -102,9 +102,11 @@ impl Models {
                 allowed,
                 loaded: known.loaded.map(|loaded| loaded.num_ctx),
             };
-            window.choose(known.correction.apply(estimate), answer)
+            window.choose(known.correction.apply(estimate), answer, least)
         })
-        .unwrap_or_else(|| Window { own: None, allowed, loaded: None }.choose(estimate, answer))
+        .unwrap_or_else(|| {
+            Window { own: None, allowed, loaded: None }.choose(estimate, answer, least)
+        })
     }
 
     /// What a request that needs the model with `num_ctx` has to wait for.
@@ -166,7 +168,7 @@ mod tests {
     async fn one_load_serves_all_who_wait() {
         let models = Models::default();
         let now = Instant::now();
-        models.show("m", Shown { context_length: None, remote: false }, now);
+        models.show("m", Shown::default(), now);
         let Ready::Begin(sender, _mine) = models.ready("m", 2048, now) else { panic!("no load") };
         assert!(matches!(models.ready("m", 2048, now), Ready::Wait(_)));
         models.answered("m", 2048, now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::ProviderKind;
-use crate::dialect::{ollama, openai};
+use crate::dialect::{gemini, ollama, openai};
 use crate::provider::Upstream;
 use crate::provider::attempt::small_body;
 use crate::provider::client::CallError;
@@ -68,7 +68,11 @@ impl Upstream {
         let body = small_body(response.body, LIST_BYTES).await?;
         match self.config.kind {
             ProviderKind::Ollama => ollama::decode_tags(&body).map_err(|bad| bad.0),
-            ProviderKind::OpenAi => openai::decode_models(&body).map_err(|bad| bad.0),
+            // Anthropic lists its models as OpenAI does.
+            ProviderKind::Anthropic | ProviderKind::OpenAi => {
+                openai::decode_models(&body).map_err(|bad| bad.0)
+            }
+            ProviderKind::Gemini => gemini::decode_models(&body).map_err(|bad| bad.0),
         }
     }
 }

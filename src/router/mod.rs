@@ -12,7 +12,7 @@ mod resolve;
 
 pub use health::{Connectivity, Health, Outcome, ProviderState, Snapshot, TargetState};
 pub use link::LinkFault;
-pub use plan::{Plan, Reason, Step, Verdict, plan};
+pub use plan::{Known, Plan, Reason, Step, Verdict, plan};
 pub use resolve::{Listings, Resolution, Resolves, Route, resolve};
 
 #[cfg(test)]

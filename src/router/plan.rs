@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::chat::Need;
 use crate::config::{Config, Conflict, Locality, Place, ProviderKind, ProviderName, Target};
 use crate::router::health::{Health, Obstacle};
 use crate::router::link::LinkFault;
@@ -59,6 +60,8 @@ pub enum Reason {
         /// When it is tried again.
         retry_in: Duration,
     },
+    /// It cannot do what the request needs.
+    Lacks(Need),
     /// It is not where the request may be served.
     Locality(Locality),
     /// The request, its client or its alias contradict each other.
@@ -73,7 +76,7 @@ impl Reason {
             Self::BreakerOpen { retry_in, .. }
             | Self::Cooling { retry_in, .. }
             | Self::Link { retry_in, .. } => Some(*retry_in),
-            Self::Locality(_) | Self::LocalityConflict | Self::RemoteModel => None,
+            Self::Lacks(_) | Self::Locality(_) | Self::LocalityConflict | Self::RemoteModel => None,
         }
     }
 }
@@ -92,6 +95,7 @@ impl fmt::Display for Reason {
                 "provider {provider} cannot be reached ({fault}); next try in {}",
                 seconds(*retry_in)
             ),
+            Self::Lacks(need) => write!(f, "it cannot do {need}"),
             Self::Locality(wanted) => write!(f, "the request must be served {wanted}"),
             Self::LocalityConflict => f.write_str("local and cloud are both demanded"),
             Self::RemoteModel => {
@@ -105,18 +109,33 @@ fn seconds(wait: Duration) -> String {
     format!("{:.1} s", wait.as_secs_f64())
 }
 
-/// Plans the targets of a route. `remote` says of a target whether its provider is known to run
-/// it elsewhere.
+/// What is known of targets beyond their configuration.
+pub struct Known<'a> {
+    /// Whether a target's provider is known to run it elsewhere.
+    pub remote: &'a dyn Fn(&Target) -> bool,
+    /// What the request needs and a target cannot do.
+    pub lacks: &'a dyn Fn(&Target) -> Option<Need>,
+}
+
+impl fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").finish_non_exhaustive()
+    }
+}
+
+/// Plans the targets of a route.
 pub fn plan(
     route: &Route,
     locality: Result<Locality, Conflict>,
     config: &Config,
     health: &Health,
-    remote: &dyn Fn(&Target) -> bool,
+    known: &Known<'_>,
     now: Instant,
 ) -> Plan {
     let step = |target: &Target| {
-        let verdict = match not_admitted(target, locality, config, remote) {
+        let admitted = not_admitted(target, locality, config, known.remote);
+        let lacks = || (known.lacks)(target).map(Reason::Lacks);
+        let verdict = match admitted.or_else(lacks) {
             Some(reason) => Verdict::Skip(reason),
             None => match health.obstacle(target, now) {
                 None => Verdict::Take,

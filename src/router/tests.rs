@@ -94,7 +94,8 @@ fn planned(health: &Health, name: &str, wish: Result<Locality, Conflict>, now: I
         panic!("{name}")
     };
     let locality = wish.and_then(|wish| route.locality.strictest(wish));
-    let plan = plan(&route, locality, &config, health, &|it| it.model.contains("remote"), now);
+    let known = Known { remote: &|it| it.model.contains("remote"), lacks: &|_| None };
+    let plan = plan(&route, locality, &config, health, &known, now);
     let word = |step: &Step| match &step.verdict {
         Verdict::Take => "take",
         Verdict::Skip(Reason::BreakerOpen { .. }) => "open",
@@ -102,6 +103,7 @@ fn planned(health: &Health, name: &str, wish: Result<Locality, Conflict>, now: I
         Verdict::Skip(Reason::Link { .. }) => "link",
         Verdict::Skip(Reason::Locality(_)) => "locality",
         Verdict::Skip(Reason::LocalityConflict) => "conflict",
+        Verdict::Skip(Reason::Lacks(_)) => "unable",
         Verdict::Skip(Reason::RemoteModel) => "remote",
     };
     plan.steps.iter().map(word).collect::<Vec<_>>().join(" ")
@@ -241,7 +243,8 @@ fn the_wait_is_the_shortest_of_those_who_ask_for_one() {
     health.record(&target("box/small"), limited(Some(9)), now);
     health.record(&target("far/big"), limited(Some(4)), now);
     let Resolution::Route(route) = resolve("both", &config, Listings::default) else { panic!() };
-    let plan = plan(&route, Ok(Locality::Any), &config, &health, &|_| false, now);
+    let known = Known { remote: &|_| false, lacks: &|_| None };
+    let plan = plan(&route, Ok(Locality::Any), &config, &health, &known, now);
     assert_eq!(plan.takes().count(), 0);
     assert_eq!(plan.retry_after(), Some(Duration::from_secs(4)));
 }

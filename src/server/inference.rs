@@ -1,4 +1,4 @@
-//! The paths that ask a model: chat, embeddings, and plain text for firmware.
+//! The paths that ask a model: chats in every form, embeddings, counts, and plain text for firmware.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,22 +8,23 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use serde_json::json;
 use tokio::time::Instant;
 
 use crate::budget::Reservation;
-use crate::chat::{Error, Kind, Request as Chat, Response as Whole};
+use crate::chat::{EmbedRequest, EmbedResponse, Error, Message, Part, Request as Chat, Role};
 use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
-use crate::dialect::openai;
-use crate::dispatch::{Answer, AnswerBody, ChatJob, EmbedBody, EmbedJob, Wishes};
+use crate::dialect::{Dialect, Door, Took, anthropic, ollama, openai};
+use crate::dispatch::{AnswerBody, ChatJob, CountJob, Counted, EmbedBody, EmbedJob, Sent, Wishes};
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
-use crate::server::names::{LOCALITY, TIMEOUT, X_ACCEL_BUFFERING};
-use crate::server::respond::{self, EVENTS, JSON, TEXT, with_trail};
+use crate::server::names::{
+    ANTHROPIC_BETA, ESTIMATE, LOCALITY, STRICT, TIMEOUT, X_ACCEL_BUFFERING,
+};
+use crate::server::respond::{self, JSON, with_trail};
 use crate::server::route::Route;
-use crate::server::{Asked, Current, Gateway};
+use crate::server::{Asked, Current, Gateway, ollama as about};
 
 /// Deepest nesting of a JSON body: what is deeper is an attack on a parser's stack.
 const DEEPEST_JSON: usize = 32;
@@ -37,11 +38,14 @@ pub(super) async fn serve(
     caller: &Caller,
     request: Request<Incoming>,
 ) -> Result<Response<Reply>, Failed> {
+    let began = Instant::now();
     let (head, body) = request.into_parts();
     let config = current.dispatch.config();
     let wanted = if route == Route::Ask { Wanted::Text } else { Wanted::Json };
     body::check_type(&head.headers, wanted)?;
     let wishes = wishes(&head.headers, caller, config)?;
+    let strict = strict(&head.headers)?;
+    let beta = head.headers.get(&ANTHROPIC_BETA).filter(|_| asked.door == Door::Messages).cloned();
     let reading = body::read(body, &head.headers, config.server.max_body, &gateway.budget);
     let (body, memory) = reading.await?;
     let query = match route {
@@ -50,11 +54,18 @@ pub(super) async fn serve(
     };
     // It holds on to hyper's buffer too.
     drop(head);
-    let work = Work { current, asked, wishes, _memory: memory };
+    if route != Route::Ask {
+        check_depth(&body)?;
+    }
+    let work = Work { current, asked, wishes, strict, beta, began, _memory: memory };
     match route {
         // Boxed where it is rare, so that every other request need not have room for it.
-        Route::Embeddings => Box::pin(work.embed(body)).await,
         Route::Ask => Box::pin(work.ask(&body, &query)).await,
+        Route::CountTokens => Box::pin(work.count(body)).await,
+        Route::Embeddings => Box::pin(work.embed(body, &OPENAI_EMBED)).await,
+        Route::OllamaEmbed => Box::pin(work.embed(body, &OLLAMA_EMBED)).await,
+        Route::OllamaEmbeddings => Box::pin(work.embed(body, &OLLAMA_EMBEDDINGS)).await,
+        Route::OllamaShow => Box::pin(about::show(work.current, &work.wishes, &body)).await,
         _ => work.chat(body).await,
     }
 }
@@ -64,39 +75,20 @@ struct Work<'a> {
     current: &'a Current,
     asked: &'a Asked,
     wishes: Wishes,
+    strict: bool,
+    beta: Option<HeaderValue>,
+    began: Instant,
     /// Of the request's body: given back once a target has answered.
     _memory: Reservation,
 }
 
 impl Work<'_> {
-    async fn chat(self, original: Bytes) -> Result<Response<Reply>, Failed> {
-        check_depth(&original)?;
-        let (request, model_span) = openai::decode_chat(&original)?;
-        let (answer, job) = self.answer(request, original, model_span).await?;
-        Ok(match answer.body {
-            AnswerBody::Stream(stream) => {
-                let mut response = Response::new(Reply::stream(stream));
-                let headers = response.headers_mut();
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-                // A proxy between us and the client must not gather what we send in pieces.
-                headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-                with_trail(response, &answer.trail)
-            }
-            AnswerBody::Raw(body, reservation) => {
-                let response = respond::whole(body, JSON).map(|reply| reply.holding(reservation));
-                with_trail(response, &answer.trail)
-            }
-            AnswerBody::Decoded(response, reservation) => {
-                let body = openai::encode_response(&response, &job.stamp());
-                let response = respond::whole(body, JSON).map(|reply| reply.holding(reservation));
-                with_trail(response, &answer.trail)
-            }
-        })
+    async fn chat(self, body: Bytes) -> Result<Response<Reply>, Failed> {
+        let (request, model_span) = self.asked.door.decode(&body)?;
+        self.answer(request, Some(Sent { body, model_span })).await
     }
 
-    /// Plain text in, plain text out: the question is written as a chat request, so that it goes
-    /// the same way as every other.
+    /// Plain text in, plain text out.
     async fn ask(self, body: &[u8], query: &str) -> Result<Response<Reply>, Failed> {
         let question = std::str::from_utf8(body)
             .map_err(|_| Error::invalid("the body must be text in UTF-8"))?;
@@ -108,25 +100,13 @@ impl Work<'_> {
             Some(model) => model,
             None => self.default_model().await?,
         };
-        let original = asking_as_chat(&model, asking.system, asking.max_tokens, question);
-        let (request, model_span) = openai::decode_chat(&original)?;
-        let (answer, _) = self.answer(request, original, model_span).await?;
-        let (whole, reservation) = match answer.body {
-            AnswerBody::Decoded(whole, reservation) => (whole, reservation),
-            AnswerBody::Raw(body, reservation) => {
-                let whole = openai::decode_response(&body).map_err(|bad| {
-                    let message =
-                        format!("{} sent what is no answer: {}", answer.trail.target, bad.0);
-                    Error::new(Kind::Upstream, message)
-                })?;
-                (whole, reservation)
-            }
-            AnswerBody::Stream(_) => {
-                return Err(Error::new(Kind::Internal, "a stream where none was asked for").into());
-            }
-        };
-        let response = respond::whole(text_of(whole), TEXT).map(|reply| reply.holding(reservation));
-        Ok(with_trail(response, &answer.trail))
+        let mut messages = Vec::new();
+        let system = asking.system.map(Part::Text);
+        messages.extend(system.map(|text| Message::new(Role::System, vec![text])));
+        messages.push(Message::new(Role::User, vec![Part::Text(question.to_owned())]));
+        let mut request = Chat { model, messages, ..Chat::default() };
+        request.sampling.max_tokens = asking.max_tokens;
+        self.answer(request, None).await
     }
 
     /// The alias `default`, else the first model that a local provider lists.
@@ -146,34 +126,98 @@ impl Work<'_> {
         })
     }
 
-    async fn answer(
-        self,
-        request: Chat,
-        original: Bytes,
-        model_span: Range<usize>,
-    ) -> Result<(Answer, ChatJob), Failed> {
-        let (id, wishes) = (self.asked.id.clone(), self.wishes);
-        let job = ChatJob { request, original, model_span, id, wishes };
+    async fn answer(self, request: Chat, sent: Option<Sent>) -> Result<Response<Reply>, Failed> {
+        let door = self.asked.door;
+        let (id, began, strict) = (self.asked.id.clone(), self.began, self.strict);
+        let (beta, wishes) = (self.beta, self.wishes);
+        let job = ChatJob { door, request, sent, id, began, beta, strict, wishes };
         let answer = self.current.dispatch.chat(&job).await?;
-        Ok((answer, job))
+        let whole = |body: Bytes, reservation| {
+            respond::whole(body, respond::media(door)).map(|reply| reply.holding(reservation))
+        };
+        let response = match answer.body {
+            AnswerBody::Stream(stream) => {
+                let mut response = Response::new(Reply::stream(stream));
+                let headers = response.headers_mut();
+                let media = HeaderValue::from_static(respond::stream_media(door));
+                headers.insert(CONTENT_TYPE, media);
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+                // A proxy between us and the client must not gather what we send in pieces.
+                headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+                response
+            }
+            AnswerBody::Raw(body, reservation) => whole(body, reservation),
+            AnswerBody::Decoded(response, reservation) => {
+                let body = door.encode(&job.request, &response, &job.stamp(), job.took());
+                whole(Bytes::from(body), reservation)
+            }
+        };
+        Ok(with_trail(response, &answer.trail))
     }
 
-    async fn embed(self, original: Bytes) -> Result<Response<Reply>, Failed> {
-        check_depth(&original)?;
-        let (request, model_span) = openai::decode_embed(&original)?;
-        let (model, base64) = (request.model.clone(), request.base64);
-        let job = EmbedJob { request, original, model_span, wishes: self.wishes };
+    async fn embed(self, body: Bytes, form: &EmbedForm) -> Result<Response<Reply>, Failed> {
+        let (request, model_span) = (form.decode)(&body)?;
+        let sent = Sent { body, model_span };
+        let job = EmbedJob { request, sent, native: form.native, wishes: self.wishes };
         let answer = self.current.dispatch.embed(&job).await?;
         let body = match answer.body {
             EmbedBody::Raw(raw) => raw,
             EmbedBody::Decoded(decoded) => {
-                Bytes::from(openai::encode_embeddings(&decoded, &model, base64))
+                let total = self.began.elapsed();
+                let took = Took { to_first: total, total };
+                Bytes::from((form.encode)(&job.request, &decoded, took))
             }
         };
         let response = respond::whole(body, JSON).map(|reply| reply.holding(answer.reservation));
         Ok(with_trail(response, &answer.trail))
     }
+
+    async fn count(self, body: Bytes) -> Result<Response<Reply>, Failed> {
+        let (request, model_span) = anthropic::decode_count(&body)?;
+        let sent = Sent { body, model_span };
+        let job = CountJob { request, sent, beta: self.beta, wishes: self.wishes };
+        let (tokens, is_estimate) = match self.current.dispatch.count(&job).await? {
+            Counted::Exact(tokens) => (tokens, false),
+            Counted::Estimate(tokens) => (tokens, true),
+        };
+        let mut response = respond::whole(anthropic::encode_count(tokens), JSON);
+        if is_estimate {
+            response.headers_mut().insert(&ESTIMATE, HeaderValue::from_static("true"));
+        }
+        Ok(response)
+    }
 }
+
+/// A request for vectors, and where its model's name stands in the body.
+type Decoded = Result<(EmbedRequest, Range<usize>), Error>;
+
+/// One of the forms in which vectors are asked for.
+struct EmbedForm {
+    decode: fn(&[u8]) -> Decoded,
+    encode: fn(&EmbedRequest, &EmbedResponse, Took) -> Vec<u8>,
+    native: Option<Dialect>,
+}
+
+const OPENAI_EMBED: EmbedForm = EmbedForm {
+    decode: openai::decode_embed,
+    encode: |request, response, _| {
+        openai::encode_embeddings(response, &request.model, request.base64)
+    },
+    native: Some(Dialect::OpenAi),
+};
+
+const OLLAMA_EMBED: EmbedForm = EmbedForm {
+    decode: ollama::decode_embed,
+    encode: |request, response, took| ollama::encode_embed(response, &request.model, took),
+    native: Some(Dialect::Ollama),
+};
+
+/// The older form: Ollamas are asked in the newer one.
+const OLLAMA_EMBEDDINGS: EmbedForm = EmbedForm {
+    decode: ollama::decode_embeddings,
+    encode: |_, response, _| ollama::encode_embeddings(response),
+    native: None,
+};
 
 fn check_depth(body: &[u8]) -> Result<(), Error> {
     if too_deep(body, DEEPEST_JSON) {
@@ -193,6 +237,14 @@ fn wishes(headers: &HeaderMap, caller: &Caller, config: &Config) -> Result<Wishe
         })?,
     };
     Ok(Wishes { locality: locality(headers, caller)?, end: Instant::now() + wait.min(total) })
+}
+
+fn strict(headers: &HeaderMap) -> Result<bool, Error> {
+    match header(headers, &STRICT)? {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Error::invalid("X-Edgehold-Strict must be true or false")),
+    }
 }
 
 fn locality(headers: &HeaderMap, caller: &Caller) -> Result<Result<Locality, Conflict>, Error> {
@@ -257,33 +309,6 @@ impl Asking {
 fn decoded(value: &str) -> Option<String> {
     let spaced = value.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
-}
-
-fn asking_as_chat(
-    model: &str,
-    system: Option<String>,
-    max_tokens: Option<u32>,
-    question: &str,
-) -> Bytes {
-    let mut messages = Vec::new();
-    if let Some(system) = system {
-        messages.push(json!({"role": "system", "content": system}));
-    }
-    messages.push(json!({"role": "user", "content": question}));
-    let mut body = json!({"model": model, "messages": messages});
-    if let (Some(tokens), Some(body)) = (max_tokens, body.as_object_mut()) {
-        body.insert("max_tokens".to_owned(), tokens.into());
-    }
-    Bytes::from(body.to_string())
-}
-
-/// The answer as lines of text: the last ends with a newline, as a terminal and `gets` expect.
-fn text_of(response: Whole) -> Vec<u8> {
-    let mut text = response.text.into_bytes();
-    if text.last() != Some(&b'\n') {
-        text.push(b'\n');
-    }
-    text
 }
 
 #[cfg(test)]

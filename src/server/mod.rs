@@ -15,6 +15,7 @@ mod inference;
 mod listen;
 mod models;
 mod names;
+mod ollama;
 mod page;
 mod respond;
 mod route;
@@ -27,10 +28,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::budget::Budget;
+use crate::chat::{Error, Kind};
+use crate::dialect::Door;
 use crate::dispatch::Dispatch;
 use crate::lifecycle::Drain;
 use crate::server::body::Reply;
@@ -122,9 +126,9 @@ impl Gateway {
         let head_only = request.method() == Method::HEAD;
         let response = match self.handle(&asked, &peer, request).await {
             Ok(response) => response,
-            Err(failed) => respond::error(asked.route, &failed),
+            Err(failed) => respond::error(asked.door, &failed),
         };
-        let response = respond::finish(response, asked.id.clone(), head_only);
+        let response = respond::finish(response, asked.id.clone(), asked.door, head_only);
         let (path, status) =
             (asked.route.map_or("other", Route::label), response.status().as_u16());
         self.metrics.request(path, status);
@@ -147,15 +151,35 @@ impl Gateway {
             Found::Route(route) => route,
         };
         match route {
-            Route::Ask | Route::Chat | Route::Embeddings => {
+            Route::Ask
+            | Route::Chat
+            | Route::Completions
+            | Route::CountTokens
+            | Route::Embeddings
+            | Route::Messages
+            | Route::OllamaChat
+            | Route::OllamaEmbed
+            | Route::OllamaEmbeddings
+            | Route::OllamaGenerate
+            | Route::OllamaShow
+            | Route::Responses => {
                 inference::serve(self, &current, asked, route, &caller, request).await
             }
-            Route::Models => models::list(&current.dispatch).await,
+            Route::Models => models::list(&current.dispatch, request.headers()).await,
+            Route::OllamaTags => Ok(ollama::tags(&current.dispatch).await),
+            Route::OllamaPs => Ok(ollama::ps(&current.dispatch).await),
+            Route::OllamaVersion => Ok(ollama::version(&current.dispatch).await),
+            // The table of paths refuses them.
+            Route::OllamaBlob | Route::OllamaChange | Route::OllamaDelete => {
+                Err(Error::new(Kind::Forbidden, "the models of an Ollama are not changed here")
+                    .into())
+            }
             Route::Model => models::one(&current.dispatch, &caller, &request).await,
             Route::Health => Ok(respond::text("ok\n")),
             Route::Ready => admin::ready(self),
             Route::Status => Ok(admin::status(self, &current.dispatch)),
             Route::Metrics => Ok(admin::metrics(self, &current.dispatch)),
+            Route::Page if !accepts_html(request.headers()) => Ok(respond::text(OLLAMA_HERE)),
             Route::Page => Ok(page::render(self, &current.dispatch)),
         }
     }
@@ -167,13 +191,24 @@ pub(in crate::server) struct Asked {
     pub(in crate::server) id: HeaderValue,
     /// Where its path leads, if it leads anywhere.
     pub(in crate::server) route: Option<Route>,
+    /// The form of its answer.
+    pub(in crate::server) door: Door,
+}
+
+/// What clients of an Ollama look for at the root, to the letter.
+const OLLAMA_HERE: &str = "Ollama is running";
+
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let all = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(',')).any(|media| media.trim_start().starts_with("text/html"))
 }
 
 impl Asked {
     fn new(gateway: &Gateway, request: &Request<Incoming>) -> Self {
         let theirs = request.headers().get(&X_REQUEST_ID).filter(|id| is_plain_id(id.as_bytes()));
         let id = theirs.cloned().unwrap_or_else(|| gateway.ids.next());
-        Self { id, route: route::of_path(request.uri().path()) }
+        let path = request.uri().path();
+        Self { id, route: route::of_path(path), door: route::door_of_path(path) }
     }
 
     /// Its id, as text.

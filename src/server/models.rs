@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -14,10 +14,14 @@ use crate::router::{Plan, Route, Verdict};
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
+use crate::server::names::ANTHROPIC_VERSION;
 use crate::server::respond::{JSON, whole};
 
 /// Every name that a client can ask for.
-pub(super) async fn list(dispatch: &Arc<Dispatch>) -> Result<Response<Reply>, Failed> {
+pub(super) async fn list(
+    dispatch: &Arc<Dispatch>,
+    headers: &HeaderMap,
+) -> Result<Response<Reply>, Failed> {
     dispatch.refresh_listings(false).await;
     let mut names: BTreeSet<String> = BTreeSet::new();
     for (name, alias) in &dispatch.config().models {
@@ -28,8 +32,23 @@ pub(super) async fn list(dispatch: &Arc<Dispatch>) -> Result<Response<Reply>, Fa
         names.extend(alias.targets.iter().map(Target::to_string));
     }
     names.extend(dispatch.listings().targets());
+    if headers.contains_key(&ANTHROPIC_VERSION) {
+        return Ok(json_response(&for_anthropics_clients(&names)));
+    }
     let data: Vec<Value> = names.iter().map(|name| object(name)).collect();
     Ok(json_response(&json!({"object": "list", "data": data})))
+}
+
+/// The list as Anthropic's clients know it, all of it on one page.
+fn for_anthropics_clients(names: &BTreeSet<String>) -> Value {
+    let model = |name: &String| {
+        json!({
+            "type": "model", "id": name, "display_name": name,
+            "created_at": "1970-01-01T00:00:00Z",
+        })
+    };
+    let data: Vec<Value> = names.iter().map(model).collect();
+    json!({"data": data, "has_more": false, "first_id": names.first(), "last_id": names.last()})
 }
 
 fn object(name: &str) -> Value {

@@ -6,11 +6,26 @@ use http::HeaderName;
 /// How many calls were made for an answer.
 pub(super) static ATTEMPTS: HeaderName = HeaderName::from_static("x-edgehold-attempts");
 
+/// Anthropic's header for features that are being tried.
+pub(super) static ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+
+/// By which clients of Anthropic's are known.
+pub(super) static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// Whether a number was estimated.
+pub(super) static ESTIMATE: HeaderName = HeaderName::from_static("x-edgehold-estimate");
+
 /// Where a request may be served, and where it was.
 pub(super) static LOCALITY: HeaderName = HeaderName::from_static("x-edgehold-locality");
 
 /// Who answered.
 pub(super) static TARGET: HeaderName = HeaderName::from_static("x-edgehold-target");
+
+/// What a request is called in Anthropic's answers.
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// Whether a stream that does not follow its schema is to end with an error.
+pub(super) static STRICT: HeaderName = HeaderName::from_static("x-edgehold-strict");
 
 /// The time that the client has.
 pub(super) static TIMEOUT: HeaderName = HeaderName::from_static("x-edgehold-timeout");

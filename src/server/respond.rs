@@ -12,23 +12,25 @@ use http_body::Body;
 
 use crate::chat::Kind;
 use crate::config::Place;
-use crate::dialect::openai;
+use crate::dialect::Door;
 use crate::dispatch::Trail;
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
-use crate::server::names::{ATTEMPTS, LOCALITY, TARGET, X_REQUEST_ID, X_SHOULD_RETRY};
-use crate::server::route::Route;
+use crate::server::names::{ATTEMPTS, LOCALITY, REQUEST_ID, TARGET, X_REQUEST_ID, X_SHOULD_RETRY};
 
 /// Media types that we send.
 pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
-pub(super) const EVENTS: &str = "text/event-stream";
+const EVENTS: &str = "text/event-stream";
+const LINES: &str = "application/x-ndjson";
 
 /// The status of each kind of error.
 pub(super) fn status(kind: Kind) -> StatusCode {
     match kind {
-        Kind::ContextLength | Kind::Invalid | Kind::Unsupported => StatusCode::BAD_REQUEST,
+        Kind::ContentFilter | Kind::ContextLength | Kind::Invalid | Kind::Unsupported => {
+            StatusCode::BAD_REQUEST
+        }
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -47,12 +49,8 @@ pub(super) fn status(kind: Kind) -> StatusCode {
 }
 
 /// An error's response, in the form of its path.
-pub(super) fn error(route: Option<Route>, failed: &Failed) -> Response<Reply> {
-    let (body, media) = match route {
-        Some(Route::Ask) => (one_line(&failed.error.message), TEXT),
-        _ => (openai::encode_error(&failed.error), JSON),
-    };
-    let mut response = whole(body, media);
+pub(super) fn error(door: Door, failed: &Failed) -> Response<Reply> {
+    let mut response = whole(door.encode_error(&failed.error), media(door));
     *response.status_mut() = status(failed.error.kind);
     let headers = response.headers_mut();
     if let Some(wait) = failed.error.retry_after {
@@ -75,10 +73,25 @@ pub(super) fn error(route: Option<Route>, failed: &Failed) -> Response<Reply> {
     response
 }
 
-fn one_line(message: &str) -> Vec<u8> {
-    let mut line = message.replace(['\r', '\n'], " ").into_bytes();
-    line.push(b'\n');
-    line
+/// What a whole answer is, and an error.
+pub(super) fn media(door: Door) -> &'static str {
+    match door {
+        Door::Ask => TEXT,
+        Door::Chat
+        | Door::Completions
+        | Door::Generate
+        | Door::Messages
+        | Door::OllamaChat
+        | Door::Responses => JSON,
+    }
+}
+
+/// What a stream is.
+pub(super) fn stream_media(door: Door) -> &'static str {
+    match door {
+        Door::Generate | Door::OllamaChat => LINES,
+        Door::Ask | Door::Chat | Door::Completions | Door::Messages | Door::Responses => EVENTS,
+    }
 }
 
 /// Rounded up: some clients read nothing but whole seconds, and 0 is no wait at all.
@@ -139,10 +152,14 @@ fn number(attempts: u32) -> HeaderValue {
 pub(super) fn finish(
     mut response: Response<Reply>,
     id: HeaderValue,
+    door: Door,
     head_only: bool,
 ) -> Response<Reply> {
     let length = response.body().size_hint().exact();
     let headers = response.headers_mut();
+    if door == Door::Messages {
+        headers.insert(&REQUEST_ID, id.clone());
+    }
     headers.insert(&X_REQUEST_ID, id);
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

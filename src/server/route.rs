@@ -3,6 +3,7 @@
 use http::{Method, Request};
 
 use crate::chat::{Error, Kind};
+use crate::dialect::Door;
 use crate::server::failed::Failed;
 
 /// Where a path leads.
@@ -10,13 +11,28 @@ use crate::server::failed::Failed;
 pub(super) enum Route {
     Ask,
     Chat,
+    Completions,
+    CountTokens,
     Embeddings,
     Health,
+    Messages,
     Metrics,
     Model,
     Models,
+    OllamaBlob,
+    OllamaChange,
+    OllamaChat,
+    OllamaDelete,
+    OllamaEmbed,
+    OllamaEmbeddings,
+    OllamaGenerate,
+    OllamaPs,
+    OllamaShow,
+    OllamaTags,
+    OllamaVersion,
     Page,
     Ready,
+    Responses,
     Status,
 }
 
@@ -27,9 +43,28 @@ struct Path {
     method: Method,
 }
 
-const PATHS: [Path; 10] = [
+static PATHS: [Path; 28] = [
     Path { path: "/v1/chat/completions", route: Route::Chat, method: Method::POST },
+    Path { path: "/v1/completions", route: Route::Completions, method: Method::POST },
+    Path { path: "/v1/responses", route: Route::Responses, method: Method::POST },
     Path { path: "/v1/embeddings", route: Route::Embeddings, method: Method::POST },
+    Path { path: "/v1/messages", route: Route::Messages, method: Method::POST },
+    Path { path: "/v1/messages/count_tokens", route: Route::CountTokens, method: Method::POST },
+    Path { path: "/api/chat", route: Route::OllamaChat, method: Method::POST },
+    Path { path: "/api/generate", route: Route::OllamaGenerate, method: Method::POST },
+    Path { path: "/api/embed", route: Route::OllamaEmbed, method: Method::POST },
+    Path { path: "/api/embeddings", route: Route::OllamaEmbeddings, method: Method::POST },
+    Path { path: "/api/show", route: Route::OllamaShow, method: Method::POST },
+    Path { path: "/api/tags", route: Route::OllamaTags, method: Method::GET },
+    Path { path: "/api/ps", route: Route::OllamaPs, method: Method::GET },
+    Path { path: "/api/version", route: Route::OllamaVersion, method: Method::GET },
+    // Known, so that their refusal can say why.
+    Path { path: "/api/create", route: Route::OllamaChange, method: Method::POST },
+    Path { path: "/api/pull", route: Route::OllamaChange, method: Method::POST },
+    Path { path: "/api/push", route: Route::OllamaChange, method: Method::POST },
+    Path { path: "/api/copy", route: Route::OllamaChange, method: Method::POST },
+    Path { path: "/api/delete", route: Route::OllamaDelete, method: Method::DELETE },
+    Path { path: "/api/blobs/{id}", route: Route::OllamaBlob, method: Method::POST },
     Path { path: "/v1/ask", route: Route::Ask, method: Method::POST },
     Path { path: "/v1/models", route: Route::Models, method: Method::GET },
     Path { path: "/v1/models/{id}", route: Route::Model, method: Method::GET },
@@ -55,9 +90,54 @@ impl Route {
         PATHS.iter().find(|path| path.route == self).map_or("other", |path| path.path)
     }
 
+    /// The form of its requests and answers; for what asks no model, that of its errors.
+    pub(super) fn door(self) -> Door {
+        match self {
+            Self::Ask => Door::Ask,
+            Self::Completions => Door::Completions,
+            Self::CountTokens | Self::Messages => Door::Messages,
+            Self::OllamaGenerate => Door::Generate,
+            Self::OllamaBlob
+            | Self::OllamaChange
+            | Self::OllamaChat
+            | Self::OllamaDelete
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OllamaPs
+            | Self::OllamaShow
+            | Self::OllamaTags
+            | Self::OllamaVersion => Door::OllamaChat,
+            Self::Responses => Door::Responses,
+            Self::Chat
+            | Self::Embeddings
+            | Self::Health
+            | Self::Metrics
+            | Self::Model
+            | Self::Models
+            | Self::Page
+            | Self::Ready
+            | Self::Status => Door::Chat,
+        }
+    }
+
+    /// Whether it would change an Ollama.
+    fn changes(self) -> bool {
+        matches!(self, Self::OllamaBlob | Self::OllamaChange | Self::OllamaDelete)
+    }
+
     /// Whether anybody may ask, token or not: a health check has none.
     pub(super) fn is_open(self) -> bool {
         self == Self::Health
+    }
+}
+
+/// The form of errors about a path, whether it leads anywhere or not.
+pub(super) fn door_of_path(path: &str) -> Door {
+    match of_path(path) {
+        Some(route) => route.door(),
+        None if path.starts_with("/api/") => Door::OllamaChat,
+        None if path.starts_with("/v1/messages") => Door::Messages,
+        None => Door::Chat,
     }
 }
 
@@ -86,6 +166,9 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Found, Failed> {
         return Err(no_such_path(path));
     };
     let allow = allowed(&known.method);
+    if known.route.changes() {
+        return Err(refused(path).into());
+    }
     match request.method() {
         &Method::OPTIONS => Ok(Found::Options(allow)),
         &Method::HEAD if known.method == Method::GET => Ok(Found::Route(known.route)),
@@ -97,6 +180,15 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Found, Failed> {
     }
 }
 
+/// SECURITY: whoever may ask a model may not change which ones there are.
+fn refused(path: &str) -> Error {
+    let shown: String = path.chars().take(80).collect();
+    let message = format!(
+        "{shown} would change the models of the Ollama behind this gateway, and nothing that comes through it may: ask the Ollama itself"
+    );
+    Error::new(Kind::Forbidden, message)
+}
+
 fn allowed(method: &Method) -> String {
     match *method {
         Method::GET => "GET, HEAD, OPTIONS".to_owned(),
@@ -105,8 +197,11 @@ fn allowed(method: &Method) -> String {
 }
 
 fn no_such_path(path: &str) -> Failed {
-    let known: Vec<String> =
-        PATHS.iter().map(|known| format!("{} {}", known.method, known.path)).collect();
+    let known: Vec<String> = PATHS
+        .iter()
+        .filter(|known| !known.route.changes())
+        .map(|known| format!("{} {}", known.method, known.path))
+        .collect();
     let shown: String = path.chars().take(80).collect();
     let message = format!("there is no path {shown}; there are: {}", known.join(", "));
     Error::new(Kind::NotFound, message).into()
@@ -124,8 +219,9 @@ mod tests {
     #[test]
     fn the_readme_names_every_path() {
         let readme = include_str!("../../README.md");
-        for path in PATHS {
-            assert!(readme.contains(&format!("{}`", path.path)), "{}", path.path);
+        for path in &PATHS {
+            let named = readme.contains(&format!("{}`", path.path));
+            assert!(named || path.route.changes(), "{}", path.path);
         }
     }
 
@@ -145,7 +241,11 @@ mod tests {
             (Method::DELETE, "/healthz", Err(Kind::MethodNotAllowed)),
             (Method::OPTIONS, "/healthz", options("GET, HEAD, OPTIONS")),
             (Method::OPTIONS, "/v1/ask", options("POST, OPTIONS")),
-            (Method::POST, "/api/pull", Err(Kind::NotFound)),
+            (Method::POST, "/api/pull", Err(Kind::Forbidden)),
+            (Method::HEAD, "/api/blobs/sha256:0", Err(Kind::Forbidden)),
+            (Method::POST, "/api/nothing", Err(Kind::NotFound)),
+            (Method::POST, "/v1/messages", Ok(Found::Route(Route::Messages))),
+            (Method::POST, "/v1/messages/count_tokens", Ok(Found::Route(Route::CountTokens))),
         ];
         for (method, path, want) in table {
             assert_eq!(ask(method.clone(), path), want, "{method} {path}");

@@ -46,7 +46,8 @@ fn the_pages_are_what_they_say() {
         let (_fake, gateway) = gateway().await;
         assert_eq!(gateway.get("/healthz").await.expect(200).text(), "ok\n");
         gateway.get("/readyz").await.expect(200);
-        let page = gateway.get("/").await.expect(200);
+        assert_eq!(gateway.get("/").await.expect(200).text(), "Ollama is running");
+        let page = gateway.ask("GET", "/", &[("Accept", "text/html,*/*")], b"").await.expect(200);
         assert!(page.header("content-type").is_some_and(|it| it.starts_with("text/html")));
         assert!(
             page.text().contains("edgehold") && page.text().contains("cloud"),

@@ -86,7 +86,7 @@ fn tool_calls_are_streamed_in_openais_form() {
 #[test]
 fn a_json_schema_reaches_the_model() {
     run(async {
-        let fake = Ollama::saying("{}");
+        let fake = Ollama::saying(r#"{"b":"x"}"#);
         let gateway = local(&fake).await;
         let schema = json!({"type": "object", "properties": {"b": {"type": "string"}, "a": {"type": "integer"}}, "required": ["b"]});
         let table = [

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 use crate::config::check::{Checker, MIB, is_plain};
 use crate::config::file::{KeyTable, ProviderTable, SourceTable};
 use crate::config::{
-    BaseUrl, Deadlines, KeySource, Place, Provider, ProviderKind, ProviderName, Secret,
+    Ability, BaseUrl, Deadlines, KeySource, Place, Provider, ProviderKind, ProviderName, Secret,
 };
 
 /// Headers of a request that are not the configuration's to set.
@@ -52,8 +52,13 @@ impl Checker<'_> {
         if max_concurrent == 0 || max_concurrent > 10_000 {
             self.complain(format!("{at}.max_concurrent"), "allowed: 1 to 10000");
         }
-        let max_context = table.max_context.unwrap_or(8192);
-        if max_context < 256 {
+        let max_context = match kind {
+            ProviderKind::Ollama => Some(table.max_context.unwrap_or(8192)),
+            ProviderKind::Anthropic | ProviderKind::Gemini | ProviderKind::OpenAi => {
+                table.max_context
+            }
+        };
+        if max_context.is_some_and(|tokens| tokens < 256) {
             self.complain(format!("{at}.max_context"), "allowed: 256 tokens and up");
         }
         let api_key = table.api_key.and_then(|it| self.key(&format!("{at}.api_key"), it, false));
@@ -78,6 +83,9 @@ impl Checker<'_> {
             keep_alive,
             max_context,
             max_answer: self.size(&format!("{at}.max_answer"), table.max_answer, 4 * MIB),
+            lacks: self.lacks(at, &table.lacks),
+            omit: self.omit(at, table.omit),
+            enforces_schema: table.enforces_schema.unwrap_or_else(|| enforces(kind, &base_url)),
             deadlines: self.deadlines(&format!("{at}.deadlines"), &table.deadlines, deadlines),
             base_url,
             api_key,
@@ -86,23 +94,59 @@ impl Checker<'_> {
 
     fn kind(&mut self, at: &str, kind: Option<&str>) -> Option<ProviderKind> {
         match kind {
+            Some("anthropic") => Some(ProviderKind::Anthropic),
+            Some("gemini") => Some(ProviderKind::Gemini),
             Some("ollama") => Some(ProviderKind::Ollama),
             Some("openai") => Some(ProviderKind::OpenAi),
-            Some("anthropic" | "gemini" | "builtin") => {
-                self.complain(format!("{at}.kind"), "not in this version; allowed: ollama, openai");
+            Some("builtin") => {
+                self.complain(
+                    format!("{at}.kind"),
+                    "not in this version; allowed: ollama, openai, anthropic, gemini",
+                );
                 None
             }
             _ => {
-                self.complain(format!("{at}.kind"), "wanted; allowed: ollama, openai");
+                self.complain(
+                    format!("{at}.kind"),
+                    "wanted; allowed: ollama, openai, anthropic, gemini",
+                );
                 None
             }
         }
+    }
+
+    fn lacks(&mut self, at: &str, words: &[String]) -> Vec<Ability> {
+        let mut lacks = Vec::new();
+        for word in words {
+            match word.parse() {
+                Ok(ability) => lacks.push(ability),
+                Err(()) => self.complain(
+                    format!("{at}.lacks"),
+                    "allowed: embeddings, images, json_schema, tools",
+                ),
+            }
+        }
+        lacks
+    }
+
+    /// What every request must have cannot be left out.
+    fn omit(&mut self, at: &str, names: Vec<String>) -> Vec<String> {
+        const WANTED: [&str; 6] = ["contents", "input", "messages", "model", "prompt", "stream"];
+        if names.iter().any(|name| name.is_empty() || WANTED.contains(&name.as_str())) {
+            self.complain(
+                format!("{at}.omit"),
+                "allowed: names of fields that a request can do without",
+            );
+        }
+        names
     }
 
     fn base_url(&mut self, at: &str, text: Option<&str>, kind: ProviderKind) -> Option<BaseUrl> {
         let default = match kind {
             ProviderKind::Ollama => "http://127.0.0.1:11434",
             ProviderKind::OpenAi => "https://api.openai.com/v1",
+            ProviderKind::Anthropic => "https://api.anthropic.com",
+            ProviderKind::Gemini => "https://generativelanguage.googleapis.com/v1beta",
         };
         match BaseUrl::parse(text.unwrap_or(default)) {
             Ok(url) => Some(url),
@@ -231,6 +275,15 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+}
+
+/// Whose word is good that an answer follows its schema.
+fn enforces(kind: ProviderKind, url: &BaseUrl) -> bool {
+    match kind {
+        ProviderKind::Gemini => true,
+        ProviderKind::OpenAi => url.is_openais(),
+        ProviderKind::Anthropic | ProviderKind::Ollama => false,
     }
 }
 

@@ -1,10 +1,21 @@
-//! Ollama's native dialect: /api/chat, /api/embed, /api/show, /api/tags, as its API document has
-//! them (docs/api.md of ollama/ollama).
+//! Ollama's native dialect: /api/chat, /api/generate, /api/embed, /api/show, /api/tags, as its API
+//! document has them (docs/api.md of ollama/ollama).
 
-mod decode;
-mod encode;
-mod stream;
+mod from_client;
+mod from_provider;
+mod read_stream;
+mod to_client;
+mod to_provider;
 
-pub use decode::{Shown, decode_embed, decode_show, decode_tags};
-pub use encode::{Options, chat_body, embed_body, embed_load_body, load_body, show_body};
-pub use stream::StreamDecoder;
+pub use from_client::{
+    Show, decode_chat, decode_embed, decode_embeddings, decode_generate, decode_show,
+};
+pub use from_provider::{Shown, decode_tags, decode_vectors, read_show};
+pub use read_stream::StreamDecoder;
+pub use to_client::{
+    Form, StreamEncoder, encode_embed, encode_embeddings, encode_error, encode_response,
+    merge_response,
+};
+pub use to_provider::{
+    Options, chat_body, embed_body, embed_load_body, generate_body, load_body, own_body, show_body,
+};

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::chat::{Error, FinishReason, Kind};
-use crate::dialect::openai::response::{UsageFields, finish_reason};
+use crate::dialect::openai::from_provider::{UsageFields, finish_reason};
 use crate::dialect::refusal::{Class, decode_error};
 use crate::dialect::{BadAnswer, Broken, Dialect, Facts};
 
@@ -34,6 +34,9 @@ struct Seen {
 struct Choice<'a> {
     #[serde(default, borrow)]
     delta: Option<Delta<'a>>,
+    /// The answer of /completions.
+    #[serde(default, borrow)]
+    text: Option<&'a RawValue>,
     #[serde(default, borrow)]
     finish_reason: Option<Cow<'a, str>>,
 }
@@ -52,10 +55,12 @@ struct Delta<'a> {
     tool_calls: Option<IgnoredAny>,
 }
 
+fn said(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|it| !matches!(it.get(), "null" | "\"\""))
+}
+
 impl Delta<'_> {
     fn has_token(&self) -> bool {
-        let said =
-            |raw: Option<&RawValue>| raw.is_some_and(|it| !matches!(it.get(), "null" | "\"\""));
         said(self.content)
             || said(self.reasoning_content)
             || said(self.reasoning)
@@ -82,6 +87,7 @@ impl<'de> Deserialize<'de> for Seen {
                 let mut seen = Seen::default();
                 while let Some(choice) = choices.next_element::<Choice<'de>>()? {
                     seen.token |= choice.delta.as_ref().is_some_and(Delta::has_token);
+                    seen.token |= said(choice.text);
                     if let Some(word) = choice.finish_reason {
                         seen.finish = Some(finish_reason(&word));
                     }
@@ -108,7 +114,7 @@ pub(in crate::dialect) fn look(data: &[u8], facts: &mut Facts) -> Result<(), Bro
         return Ok(());
     }
     let chunk: Chunk<'_> = serde_json::from_slice(data).map_err(|error| BadAnswer::json(&error))?;
-    if chunk.error.is_some_and(|it| !matches!(it.get(), "null" | "false" | "\"\"" | "{}")) {
+    if chunk.error.is_some_and(is_failure) {
         return Err(Broken::Error(reported(data)));
     }
     facts.first_token |= chunk.choices.token || chunk.choices.finish.is_some();
@@ -117,8 +123,13 @@ pub(in crate::dialect) fn look(data: &[u8], facts: &mut Facts) -> Result<(), Bro
     Ok(())
 }
 
+/// Whether what stands at `error` tells of one.
+pub(super) fn is_failure(raw: &RawValue) -> bool {
+    !matches!(raw.get(), "null" | "false" | "\"\"" | "{}")
+}
+
 /// A failure that came inside a stream. There is no status any more, so its words decide.
-fn reported(data: &[u8]) -> Error {
+pub(super) fn reported(data: &[u8]) -> Error {
     let refusal = decode_error(Dialect::OpenAi, 400, data);
     let code = refusal.code.as_deref().unwrap_or_default();
     let kind = match (refusal.class, code) {

@@ -1,7 +1,6 @@
 //! Streams by their recorded forms, cut wherever a read can cut them.
 
 use crate::chat::{Kind, ToolCall};
-use crate::dialect::openai::Stamp;
 
 use super::*;
 
@@ -14,12 +13,13 @@ const OLLAMA: &str = include_str!("../../../tests/fixtures/ollama/stream.ndjson"
 const OLLAMA_TOOLS: &str = include_str!("../../../tests/fixtures/ollama/tools.ndjson");
 
 fn to_openai() -> Relay {
-    let stamp = Stamp { id: "chatcmpl-7".to_owned(), created: 5, model: "home".to_owned() };
-    Relay::ollama_to_openai(StreamEncoder::new(stamp, true), MOST)
+    let stamp = Stamp { id: "7".to_owned(), created: 5, model: "home".to_owned() };
+    let request = Request { include_usage: true, ..Request::default() };
+    Relay::translating(Dialect::Ollama, Door::Chat, &request, stamp, MOST)
 }
 
 fn verbatim() -> Relay {
-    Relay::verbatim_openai(MOST)
+    Relay::verbatim(Dialect::OpenAi, Door::Chat, MOST)
 }
 
 /// What the client gets when the provider sends these pieces and ends.
@@ -94,13 +94,15 @@ fn a_gathered_stream_is_the_same_wherever_it_is_cut() {
             collector.push(&Bytes::copy_from_slice(piece)).unwrap();
         }
         assert!(collector.facts().done && collector.size_bytes() > 0);
-        let response = collector.end().unwrap();
+        let (response, last) = collector.end().unwrap();
+        assert!(last.windows(4).any(|it| it == b"done"), "the last line is kept");
         assert_eq!(response.thinking, "The city is grün 🦀.");
         assert_eq!(response.finish, Some(FinishReason::ToolCalls));
         let call = |name: &str, arguments: &str| ToolCall {
             id: String::new(),
             name: name.to_owned(),
             arguments: arguments.to_owned(),
+            signature: None,
         };
         let want = [call("weather", r#"{"city":"Graz","days":[1,2]}"#), call("time", "{}")];
         assert_eq!(response.tool_calls, want);

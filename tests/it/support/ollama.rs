@@ -120,7 +120,7 @@ pub fn tags(names: &[&str]) -> Value {
 }
 
 pub fn show(context: u32) -> Value {
-    json!({"details": {"family": "llama"}, "capabilities": ["completion"],
+    json!({"details": {"family": "llama"}, "capabilities": ["completion", "tools", "vision", "insert", "thinking", "embedding"],
         "model_info": {"general.architecture": "llama", "llama.context_length": context}})
 }
 

@@ -48,8 +48,6 @@ fn what_this_dialect_has_no_word_for() {
         )
     };
     let table = [
-        (with(r#""n":2"#), "n "),
-        (with(r#""logprobs":true"#), "logprobs"),
         (with(r#""tool_choice":"required""#), "tool_choice"),
         (with(r#""tool_choice":{"type":"function","function":{"name":"f"}}"#), "tool_choice"),
         (turn(r#"{"type":"image_url","image_url":{"url":"https://h/a.png"}}"#), "data URL"),
@@ -106,6 +104,7 @@ fn texts_to_embed_are_never_cut() {
         input: EmbedInput::Texts(vec!["a".to_owned(), "b".to_owned()]),
         dimensions: Some(64),
         base64: true,
+        keep_alive: None,
     };
     let body: Value =
         serde_json::from_slice(&embed_body(&request, "e", &OPTIONS).unwrap()).unwrap();

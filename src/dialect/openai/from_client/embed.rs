@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::chat::{EmbedInput, EmbedRequest, Error};
-use crate::dialect::openai::decode::field::{Raw, field, model, text_of};
-use crate::dialect::openai::not_json;
+use crate::dialect::body::{model, object};
+use crate::dialect::field::{Raw, field};
 
 #[derive(Deserialize)]
 struct EmbedBody<'a> {
@@ -27,8 +27,7 @@ struct EmbedBody<'a> {
 /// # Errors
 /// What is wrong, naming the field.
 pub fn decode_embed(body: &[u8]) -> Result<(EmbedRequest, Range<usize>), Error> {
-    let fields: EmbedBody<'_> =
-        serde_json::from_str(text_of(body)?).map_err(|error| not_json(&error))?;
+    let fields: EmbedBody<'_> = object(body)?;
     let (model, span) = model(body, fields.model)?;
     let encoding: Option<String> = field("encoding_format", fields.encoding_format)?;
     let base64 = match encoding.as_deref() {
@@ -40,13 +39,14 @@ pub fn decode_embed(body: &[u8]) -> Result<(EmbedRequest, Range<usize>), Error> 
         }
     };
     let dimensions = field("dimensions", fields.dimensions)?;
-    Ok((EmbedRequest { model, input: input(fields.input)?, dimensions, base64 }, span))
+    let input = embed_input("input", fields.input)?;
+    Ok((EmbedRequest { model, input, dimensions, base64, keep_alive: None }, span))
 }
 
-fn input(raw: Raw<'_>) -> Result<EmbedInput, Error> {
+pub(in crate::dialect) fn embed_input(name: &str, raw: Raw<'_>) -> Result<EmbedInput, Error> {
     let wanted = || {
-        let words = "input must be text, a list of texts, or lists of token numbers, and not empty";
-        Error::invalid_field("input", words)
+        let words = "must be text, a list of texts, or lists of token numbers, and not empty";
+        Error::invalid_field(name, format!("{name} {words}"))
     };
     let raw = raw.ok_or_else(wanted)?;
     let text = raw.get();

@@ -7,7 +7,8 @@ use crate::chat::{
     Effort, EmbedInput, EmbedRequest, Format, Image, Message, Part, Request, Role, Sampling, Tool,
     ToolCall, ToolChoice,
 };
-use crate::dialect::Unsupported;
+use crate::dialect::body::Fields;
+use crate::dialect::{Unsupported, to_json};
 
 /// What every call bears, whatever the client said.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,29 @@ pub struct Options<'a> {
     pub num_ctx: u32,
     /// How long the model stays loaded, in Ollama's notation.
     pub keep_alive: &'a str,
+}
+
+/// The client's own body, with the target's model and a window in it. What can be streamed is
+/// asked for as a stream, as [`chat_body`] does.
+pub fn own_body(original: &[u8], model: &str, options: &Options<'_>, streams: bool) -> Vec<u8> {
+    // It has been read before, so it is an object, and so are its options.
+    let mut fields = Fields::of(original).unwrap_or_default();
+    let theirs = fields.take("options");
+    let theirs = theirs.as_deref().map_or("{}", RawValue::get);
+    let mut inner = Fields::of(theirs.as_bytes()).unwrap_or_default();
+    inner.set("num_ctx", &options.num_ctx);
+    fields.set("model", &model);
+    if streams {
+        fields.set("stream", &true);
+    }
+    if fields.get("truncate").is_none() {
+        fields.set("truncate", &false);
+    }
+    if fields.get("keep_alive").is_none_or(|raw| raw.get() == "null") {
+        fields.set("keep_alive", &KeepAlive::from(options.keep_alive));
+    }
+    fields.set("options", &inner);
+    fields.write()
 }
 
 #[derive(Serialize)]
@@ -91,6 +115,8 @@ impl<'a> OptionsBody<'a> {
 struct MessageBody<'a> {
     role: &'static str,
     content: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -148,10 +174,7 @@ pub fn chat_body(
     model: &str,
     options: &Options<'_>,
 ) -> Result<Vec<u8>, Unsupported> {
-    if let Some(field) = request.exotic.first() {
-        return Err(Unsupported(format!("{field} is only for providers of OpenAI's dialect")));
-    }
-    json(&ChatBody {
+    to_json(&ChatBody {
         model,
         messages: request
             .messages
@@ -163,12 +186,55 @@ pub fn chat_body(
         keep_alive: options.keep_alive.into(),
         options: OptionsBody::new(options.num_ctx, &request.sampling),
         tools: tools(request)?,
-        format: match &request.format {
-            Format::Text => None,
-            Format::Json => Some(FormatBody::Word("json")),
-            Format::Schema(schema) => Some(FormatBody::Schema(schema)),
-        },
+        format: format(&request.format),
         think: request.effort.map(|effort| think(effort, model)),
+    })
+}
+
+fn format(format: &Format) -> Option<FormatBody<'_>> {
+    match format {
+        Format::Text => None,
+        Format::Json => Some(FormatBody::Word("json")),
+        Format::Schema(it) => Some(FormatBody::Schema(&it.schema)),
+    }
+}
+
+#[derive(Serialize)]
+struct GenerateBody<'a> {
+    model: &'a str,
+    prompt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suffix: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    raw: bool,
+    stream: bool,
+    truncate: bool,
+    keep_alive: KeepAlive<'a>,
+    options: OptionsBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<FormatBody<'a>>,
+}
+
+/// Writes a request to go on with a text: the request's only message.
+///
+/// # Errors
+/// What this dialect has no word for.
+pub fn generate_body(
+    request: &Request,
+    model: &str,
+    options: &Options<'_>,
+) -> Result<Vec<u8>, Unsupported> {
+    let prompt = request.prompt.as_ref();
+    to_json(&GenerateBody {
+        model,
+        prompt: request.messages.first().map(Message::text).unwrap_or_default(),
+        suffix: prompt.and_then(|it| it.suffix.as_deref()),
+        raw: prompt.is_some_and(|it| it.raw),
+        stream: true,
+        truncate: false,
+        keep_alive: options.keep_alive.into(),
+        options: OptionsBody::new(options.num_ctx, &request.sampling),
+        format: format(&request.format),
     })
 }
 
@@ -185,6 +251,10 @@ fn think(effort: Effort, model: &str) -> Think {
 
 fn message<'a>(it: &'a Message, all: &'a [Message]) -> Result<MessageBody<'a>, Unsupported> {
     let (content, images) = content(&it.parts)?;
+    let thinking = it.parts.iter().find_map(|part| match part {
+        Part::Thinking { text, .. } => Some(text.as_str()),
+        Part::Image(_) | Part::Other(_) | Part::Text(_) => None,
+    });
     let role = match it.role {
         Role::Assistant => "assistant",
         Role::System => "system",
@@ -194,6 +264,7 @@ fn message<'a>(it: &'a Message, all: &'a [Message]) -> Result<MessageBody<'a>, U
     Ok(MessageBody {
         role,
         content,
+        thinking,
         images,
         tool_calls: it.tool_calls.iter().map(call).collect::<Result<_, _>>()?,
         tool_name: tool_name(it, all),
@@ -218,6 +289,7 @@ fn content(parts: &[Part]) -> Result<(String, Vec<&str>), Unsupported> {
                         .to_owned(),
                 ));
             }
+            Part::Thinking { .. } => {}
             Part::Other(kind) => return Err(Unsupported(format!("content of type {kind}"))),
         }
     }
@@ -288,7 +360,7 @@ pub fn load_body(model: &str, options: &Options<'_>) -> Vec<u8> {
         keep_alive: options.keep_alive.into(),
         options: Window { num_ctx: options.num_ctx },
     };
-    json(&body).unwrap_or_default()
+    to_json(&body).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -314,7 +386,7 @@ pub fn embed_body(
     let EmbedInput::Texts(texts) = &request.input else {
         return Err(Unsupported("input as token numbers: send text".to_owned()));
     };
-    json(&EmbedBody {
+    to_json(&EmbedBody {
         model,
         input: texts,
         truncate: false,
@@ -334,7 +406,7 @@ pub fn embed_load_body(model: &str, options: &Options<'_>) -> Vec<u8> {
         keep_alive: options.keep_alive.into(),
         options: Window { num_ctx: options.num_ctx },
     };
-    json(&body).unwrap_or_default()
+    to_json(&body).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -344,14 +416,9 @@ struct ShowBody<'a> {
 
 /// Writes a request for a model's description.
 pub fn show_body(model: &str) -> Vec<u8> {
-    json(&ShowBody { model }).unwrap_or_default()
-}
-
-fn json(value: &impl Serialize) -> Result<Vec<u8>, Unsupported> {
-    // NaN and infinities are the only values of ours that JSON has no form for.
-    serde_json::to_vec(value).map_err(|error| Unsupported(error.to_string()))
+    to_json(&ShowBody { model }).unwrap_or_default()
 }
 
 #[cfg(test)]
-#[path = "encode/tests.rs"]
+#[path = "to_provider/tests.rs"]
 mod tests;

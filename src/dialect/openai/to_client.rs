@@ -5,17 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::chat::{EmbedResponse, Error, FinishReason, Kind, Response, ToolCall, Usage};
-
-/// What marks an answer that we write: the same in each piece of a stream.
-#[derive(Debug, Clone, Default)]
-pub struct Stamp {
-    /// The answer's id, `chatcmpl-...`.
-    pub id: String,
-    /// Seconds since 1970.
-    pub created: u64,
-    /// The model name as the client wrote it.
-    pub model: String,
-}
+use crate::dialect::{Stamp, json};
 
 #[derive(Serialize)]
 struct Completion<'a> {
@@ -40,7 +30,7 @@ struct Choice<'a> {
 struct MessageBody<'a> {
     role: &'static str,
     content: Option<&'a str>,
-    refusal: Option<()>,
+    refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     reasoning_content: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -52,6 +42,25 @@ struct CallBody<'a> {
     id: String,
     r#type: &'static str,
     function: FunctionBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<ExtraContent<'a>>,
+}
+
+/// Where Google's own OpenAI-compatible API puts the seal of a call.
+#[derive(Serialize)]
+pub(super) struct ExtraContent<'a> {
+    google: GoogleContent<'a>,
+}
+
+#[derive(Serialize)]
+struct GoogleContent<'a> {
+    thought_signature: &'a str,
+}
+
+impl<'a> ExtraContent<'a> {
+    pub(super) fn of(signature: Option<&'a str>) -> Option<Self> {
+        signature.map(|seal| Self { google: GoogleContent { thought_signature: seal } })
+    }
 }
 
 #[derive(Serialize)]
@@ -66,16 +75,39 @@ pub(super) struct UsageBody {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
 }
 
 impl From<Usage> for UsageBody {
     fn from(usage: Usage) -> Self {
+        let (cached_tokens, reasoning_tokens) = (usage.cached_tokens, usage.reasoning_tokens);
         Self {
             prompt_tokens: usage.input_tokens,
             completion_tokens: usage.output_tokens,
             total_tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+            prompt_tokens_details: (cached_tokens > 0).then_some(PromptDetails { cached_tokens }),
+            completion_tokens_details: (reasoning_tokens > 0)
+                .then_some(CompletionDetails { reasoning_tokens }),
         }
     }
+}
+
+/// The answer's id.
+pub(super) fn id(stamp: &Stamp) -> String {
+    format!("chatcmpl-{}", stamp.id)
 }
 
 /// Writes a whole answer: `chat.completion`.
@@ -85,17 +117,19 @@ pub fn encode_response(response: &Response, stamp: &Stamp) -> Vec<u8> {
         true => response.finish.unwrap_or(FinishReason::Stop),
         false => FinishReason::ToolCalls,
     };
-    let has_text = !response.text.is_empty() || response.tool_calls.is_empty();
+    let refusal = Some(response.refusal.as_str()).filter(|text| !text.is_empty());
+    let may_be_silent = !response.tool_calls.is_empty() || refusal.is_some();
+    let has_text = !response.text.is_empty() || !may_be_silent;
     let message = MessageBody {
         role: "assistant",
         content: Some(response.text.as_str()).filter(|_| has_text),
-        refusal: None,
+        refusal,
         reasoning_content: &response.thinking,
         tool_calls: calls.map(|(index, call)| call_body(stamp, index, call)).collect(),
     };
     let choice = Choice { index: 0, message, logprobs: None, finish_reason: finish_word(finish) };
     json(&Completion {
-        id: &stamp.id,
+        id: &id(stamp),
         object: "chat.completion",
         created: stamp.created,
         model: &stamp.model,
@@ -105,17 +139,13 @@ pub fn encode_response(response: &Response, stamp: &Stamp) -> Vec<u8> {
 }
 
 fn call_body<'a>(stamp: &Stamp, index: usize, call: &'a ToolCall) -> CallBody<'a> {
+    let arguments = if call.arguments.is_empty() { "{}" } else { &call.arguments };
     CallBody {
-        id: if call.id.is_empty() { made_up_id(stamp, index) } else { call.id.clone() },
+        id: if call.id.is_empty() { stamp.call_id(index) } else { call.id.clone() },
         r#type: "function",
-        function: FunctionBody { name: &call.name, arguments: &call.arguments },
+        function: FunctionBody { name: &call.name, arguments },
+        extra_content: ExtraContent::of(call.signature.as_deref()),
     }
-}
-
-/// A tool call's id, where the provider gave none: the client answers by it.
-pub(super) fn made_up_id(stamp: &Stamp, index: usize) -> String {
-    let unique = stamp.id.strip_prefix("chatcmpl-").unwrap_or(&stamp.id);
-    format!("call_{unique}_{index}")
 }
 
 pub(super) fn finish_word(reason: FinishReason) -> &'static str {
@@ -210,7 +240,8 @@ fn error_type(kind: Kind) -> &'static str {
         Kind::Internal | Kind::Overloaded | Kind::Timeout | Kind::Unavailable | Kind::Upstream => {
             "server_error"
         }
-        Kind::ContextLength
+        Kind::ContentFilter
+        | Kind::ContextLength
         | Kind::HeadTooLarge
         | Kind::Invalid
         | Kind::MethodNotAllowed
@@ -224,17 +255,12 @@ fn error_type(kind: Kind) -> &'static str {
     }
 }
 
-/// Types of ours, with text for keys, always have a JSON form.
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stamp() -> Stamp {
-        Stamp { id: "chatcmpl-7".to_owned(), created: 5, model: "m".to_owned() }
+        Stamp { id: "7".to_owned(), created: 5, model: "m".to_owned() }
     }
 
     fn text(bytes: Vec<u8>) -> String {
@@ -256,7 +282,12 @@ mod tests {
 
     #[test]
     fn tool_calls_get_ids_and_their_finish_reason() {
-        let call = ToolCall { id: String::new(), name: "f".to_owned(), arguments: "{}".to_owned() };
+        let call = ToolCall {
+            id: String::new(),
+            name: "f".to_owned(),
+            arguments: "{}".to_owned(),
+            signature: None,
+        };
         let response = Response {
             tool_calls: vec![call],
             finish: Some(FinishReason::Stop),

@@ -1,7 +1,6 @@
 //! A client's request for a chat.
 
 mod embed;
-mod field;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,13 +9,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::chat::{
-    Effort, Error, Format, Image, Message, Part, Request, Role, Sampling, Tool, ToolCall,
+    Effort, Error, Format, Image, Message, Part, Request, Role, Sampling, Schema, Tool, ToolCall,
     ToolChoice,
 };
-use crate::dialect::openai::decode::field::{At, Raw, bad, field, model, text_of, value};
-use crate::dialect::openai::not_json;
+use crate::dialect::body::{model, object};
+use crate::dialect::field::{At, Raw, bad, field, value};
 
 pub use embed::decode_embed;
+pub(in crate::dialect) use embed::embed_input;
 
 /// The fields that we understand, each still as it was written, so that what is wrong with one
 /// can be said by its name. A field that is there twice is an error: two readers could differ.
@@ -53,6 +53,8 @@ struct ChatBody<'a> {
     #[serde(borrow)]
     tool_choice: Raw<'a>,
     #[serde(borrow)]
+    parallel_tool_calls: Raw<'a>,
+    #[serde(borrow)]
     response_format: Raw<'a>,
     #[serde(borrow)]
     reasoning_effort: Raw<'a>,
@@ -81,28 +83,37 @@ struct ChatBody<'a> {
 /// # Errors
 /// What is wrong, naming the field.
 pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
-    let fields: ChatBody<'_> =
-        serde_json::from_str(text_of(body)?).map_err(|error| not_json(&error))?;
+    let fields: ChatBody<'_> = object(body)?;
     let (model, span) = model(body, fields.model)?;
+    let (tools, has_others) = tools(fields.tools)?;
+    let mut exotic = exotic(&fields);
+    if has_others {
+        exotic.push("tools that are no functions");
+    }
     let request = Request {
         model,
         messages: messages(fields.messages)?,
-        tools: tools(fields.tools)?,
+        tools,
         tool_choice: tool_choice(fields.tool_choice)?,
+        parallel_tools: field("parallel_tool_calls", fields.parallel_tool_calls)?,
         sampling: sampling(&fields)?,
         format: format(fields.response_format)?,
         effort: effort(fields.reasoning_effort)?,
         stream: field("stream", fields.stream)?.unwrap_or(false),
         include_usage: field::<StreamOptions>("stream_options", fields.stream_options)?
             .is_some_and(|options| options.include_usage.unwrap_or(false)),
-        exotic: exotic(&fields),
+        prompt: None,
+        keep_alive: None,
+        num_ctx: None,
+        echo: None,
+        exotic,
     };
     Ok((request, span))
 }
 
 #[derive(Deserialize)]
-struct StreamOptions {
-    include_usage: Option<bool>,
+pub(super) struct StreamOptions {
+    pub(super) include_usage: Option<bool>,
 }
 
 fn sampling(fields: &ChatBody<'_>) -> Result<Sampling, Error> {
@@ -122,7 +133,7 @@ fn sampling(fields: &ChatBody<'_>) -> Result<Sampling, Error> {
     })
 }
 
-fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
+pub(super) fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
     match raw.map(RawValue::get) {
         Some(text) if text.starts_with('"') => Ok(field("stop", raw)?.into_iter().collect()),
         _ => field("stop", raw)
@@ -151,6 +162,8 @@ struct MessageBody<'a> {
     #[serde(borrow)]
     content: Raw<'a>,
     #[serde(borrow)]
+    reasoning_content: Raw<'a>,
+    #[serde(borrow)]
     tool_calls: Raw<'a>,
     #[serde(borrow)]
     tool_call_id: Raw<'a>,
@@ -174,12 +187,18 @@ fn message(index: usize, raw: &RawValue) -> Result<Message, Error> {
             return Err(Error::invalid_field(param, words));
         }
     };
+    let mut parts = content(At::Member(&at, "content"), fields.content)?;
+    let thought = value(At::Member(&at, "reasoning_content"), fields.reasoning_content)?;
+    if let Some(text) = thought {
+        parts.insert(0, Part::Thinking { text, signature: None });
+    }
     Ok(Message {
         role,
-        parts: content(At::Member(&at, "content"), fields.content)?,
+        parts,
         tool_calls: tool_calls(At::Member(&at, "tool_calls"), fields.tool_calls)?,
         tool_call_id: value(At::Member(&at, "tool_call_id"), fields.tool_call_id)?,
         name: value(At::Member(&at, "name"), fields.name)?,
+        is_error: false,
     })
 }
 
@@ -226,7 +245,10 @@ fn part(at: At<'_>, raw: &RawValue) -> Result<Part, Error> {
         Some("text") => body.text.map(Part::Text).ok_or_else(|| missing("text")),
         Some("refusal") => body.refusal.map(Part::Text).ok_or_else(|| missing("refusal")),
         Some("image_url") => match body.image_url.ok_or_else(|| missing("image_url"))? {
-            ImageUrl::Object { url } | ImageUrl::Text(url) => image(at, url).map(Part::Image),
+            ImageUrl::Object { url } | ImageUrl::Text(url) => {
+                let at = format!("{at}.image_url");
+                image(&at, url).map(Part::Image)
+            }
         },
         Some(other) => Ok(Part::Other(other.chars().take(64).collect())),
         None => Err(missing("type")),
@@ -234,15 +256,15 @@ fn part(at: At<'_>, raw: &RawValue) -> Result<Part, Error> {
 }
 
 /// `data:image/png;base64,...` (RFC 2397) is the picture itself; anything else is an address.
-fn image(at: At<'_>, url: String) -> Result<Image, Error> {
+pub(super) fn image(at: &str, url: String) -> Result<Image, Error> {
     let Some(rest) = url.strip_prefix("data:") else { return Ok(Image::Url(url)) };
     let parsed = rest.split_once(',').and_then(|(head, data)| {
         let media_type = head.strip_suffix(";base64")?;
         Some(Image::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
     });
     parsed.ok_or_else(|| {
-        let words = format!("{at}.image_url: a data URL must be data:TYPE;base64,DATA");
-        Error::invalid_field(format!("{at}.image_url"), words)
+        let words = format!("{at}: a data URL must be data:TYPE;base64,DATA");
+        Error::invalid_field(at, words)
     })
 }
 
@@ -251,6 +273,7 @@ struct CallBody {
     #[serde(default)]
     id: String,
     function: FunctionBody,
+    extra_content: Option<ExtraContent>,
 }
 
 #[derive(Deserialize)]
@@ -260,18 +283,38 @@ struct FunctionBody {
     arguments: String,
 }
 
+/// Where Google's own OpenAI-compatible API keeps the seal of a call
+/// (ai.google.dev/gemini-api/docs/thought-signatures).
+#[derive(Debug, Deserialize)]
+pub(super) struct ExtraContent {
+    google: Option<GoogleContent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GoogleContent {
+    thought_signature: Option<String>,
+}
+
+impl ExtraContent {
+    pub(super) fn signature(self) -> Option<String> {
+        self.google?.thought_signature
+    }
+}
+
 fn tool_calls(at: At<'_>, raw: Raw<'_>) -> Result<Vec<ToolCall>, Error> {
     let calls: Vec<CallBody> = value(at, raw)?.unwrap_or_default();
     let call = |it: CallBody| ToolCall {
         id: it.id,
         name: it.function.name,
         arguments: it.function.arguments,
+        signature: it.extra_content.and_then(ExtraContent::signature),
     };
     Ok(calls.into_iter().map(call).collect())
 }
 
 #[derive(Deserialize)]
 struct ToolBody {
+    r#type: Option<String>,
     function: Option<DeclarationBody>,
 }
 
@@ -280,20 +323,27 @@ struct DeclarationBody {
     name: String,
     description: Option<String>,
     parameters: Option<Box<RawValue>>,
+    strict: Option<bool>,
 }
 
-fn tools(raw: Raw<'_>) -> Result<Vec<Tool>, Error> {
+/// The functions, and whether there are tools of other kinds, which are OpenAI's own.
+fn tools(raw: Raw<'_>) -> Result<(Vec<Tool>, bool), Error> {
     let bodies: Vec<ToolBody> = field("tools", raw)?.unwrap_or_default();
+    let all = bodies.len();
+    let is_function = |it: &ToolBody| it.r#type.as_deref().is_none_or(|kind| kind == "function");
     let tool = |(index, body): (usize, ToolBody)| {
         let it = body.function.ok_or_else(|| {
             let at = format!("tools[{index}].function");
             let words = format!("{at} is missing");
             Error::invalid_field(at, words)
         })?;
-        let DeclarationBody { name, description, parameters } = it;
-        Ok(Tool { name, description, parameters })
+        let DeclarationBody { name, description, parameters, strict } = it;
+        Ok(Tool { name, description, parameters, strict })
     };
-    bodies.into_iter().enumerate().map(tool).collect()
+    let functions = bodies.into_iter().enumerate().filter(|(_, it)| is_function(it));
+    let tools = functions.map(tool).collect::<Result<Vec<_>, Error>>()?;
+    let has_others = tools.len() < all;
+    Ok((tools, has_others))
 }
 
 #[derive(Deserialize)]
@@ -328,9 +378,11 @@ struct FormatBody {
     json_schema: Option<SchemaBody>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct SchemaBody {
+    name: Option<String>,
     schema: Option<Box<RawValue>>,
+    strict: Option<bool>,
 }
 
 fn format(raw: Raw<'_>) -> Result<Format, Error> {
@@ -341,10 +393,12 @@ fn format(raw: Raw<'_>) -> Result<Format, Error> {
         "text" => Ok(Format::Text),
         "json_object" => Ok(Format::Json),
         "json_schema" => {
-            body.json_schema.and_then(|it| it.schema).map(Format::Schema).ok_or_else(|| {
+            let SchemaBody { name, schema, strict } = body.json_schema.unwrap_or_default();
+            let schema = schema.ok_or_else(|| {
                 let at = "response_format.json_schema.schema";
                 Error::invalid_field(at, format!("{at} is missing"))
-            })
+            })?;
+            Ok(Format::Schema(Schema { name, schema, strict }))
         }
         _ => Err(Error::invalid_field(
             "response_format.type",
@@ -355,16 +409,19 @@ fn format(raw: Raw<'_>) -> Result<Format, Error> {
 
 fn effort(raw: Raw<'_>) -> Result<Option<Effort>, Error> {
     let word: Option<String> = field("reasoning_effort", raw)?;
-    match word.as_deref() {
-        None => Ok(None),
-        Some("none") => Ok(Some(Effort::None)),
-        Some("minimal" | "low") => Ok(Some(Effort::Low)),
-        Some("medium") => Ok(Some(Effort::Medium)),
-        Some("high" | "xhigh" | "max") => Ok(Some(Effort::High)),
-        Some(_) => Err(Error::invalid_field(
-            "reasoning_effort",
-            "reasoning_effort must be none, minimal, low, medium, high or xhigh",
-        )),
+    word.map(|word| effort_word("reasoning_effort", &word)).transpose()
+}
+
+pub(super) fn effort_word(at: &str, word: &str) -> Result<Effort, Error> {
+    match word {
+        "none" => Ok(Effort::None),
+        "minimal" | "low" => Ok(Effort::Low),
+        "medium" => Ok(Effort::Medium),
+        "high" | "xhigh" | "max" => Ok(Effort::High),
+        _ => {
+            let words = format!("{at} must be none, minimal, low, medium, high or xhigh");
+            Err(Error::invalid_field(at, words))
+        }
     }
 }
 
@@ -386,5 +443,5 @@ fn exotic(fields: &ChatBody<'_>) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-#[path = "decode/tests.rs"]
+#[path = "from_client/tests.rs"]
 mod tests;

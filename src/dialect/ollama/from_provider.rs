@@ -15,6 +15,9 @@ pub struct Shown {
     pub context_length: Option<u32>,
     /// Whether the Ollama runs it in a cloud.
     pub remote: bool,
+    /// What it can (`completion`, `tools`, `vision`, `embedding`, `insert`, `thinking`), where the
+    /// Ollama says: older ones do not.
+    pub capabilities: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -25,13 +28,15 @@ struct ShowBody {
     remote_host: Option<String>,
     #[serde(default)]
     remote_model: Option<String>,
+    #[serde(default)]
+    capabilities: Option<Vec<String>>,
 }
 
 /// Decodes an answer of /api/show. The context is at `<architecture>.context_length`.
 ///
 /// # Errors
 /// Why it is none.
-pub fn decode_show(body: &[u8]) -> Result<Shown, BadAnswer> {
+pub fn read_show(body: &[u8]) -> Result<Shown, BadAnswer> {
     let body: ShowBody = serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
     let length = body
         .model_info
@@ -42,6 +47,7 @@ pub fn decode_show(body: &[u8]) -> Result<Shown, BadAnswer> {
     Ok(Shown {
         context_length: length.filter(|length| *length > 0),
         remote: said(&body.remote_host) || said(&body.remote_model),
+        capabilities: body.capabilities.filter(|all| !all.is_empty()),
     })
 }
 
@@ -75,7 +81,7 @@ struct EmbedBody {
 ///
 /// # Errors
 /// Why it is none.
-pub fn decode_embed(body: &[u8]) -> Result<EmbedResponse, BadAnswer> {
+pub fn decode_vectors(body: &[u8]) -> Result<EmbedResponse, BadAnswer> {
     let body: EmbedBody = serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
     if body.embeddings.is_empty() {
         return Err(BadAnswer("it has no vectors".to_owned()));
@@ -93,20 +99,20 @@ mod tests {
     fn show() {
         let local =
             br#"{"model_info":{"general.architecture":"llama","llama.context_length":8192}}"#;
-        let want = Shown { context_length: Some(8192), remote: false };
-        assert_eq!(decode_show(local), Ok(want));
+        let want = Shown { context_length: Some(8192), ..Shown::default() };
+        assert_eq!(read_show(local), Ok(want));
         let remote = br#"{"remote_host":"https://ollama.com:443","model_info":{}}"#;
-        assert_eq!(decode_show(remote), Ok(Shown { context_length: None, remote: true }));
-        assert!(decode_show(b"<html>").is_err());
+        assert_eq!(read_show(remote), Ok(Shown { remote: true, ..Shown::default() }));
+        assert!(read_show(b"<html>").is_err());
     }
 
     #[test]
     fn tags_and_vectors() {
         let names = decode_tags(br#"{"models":[{"name":"a:latest","size":1}]}"#).unwrap();
         assert_eq!(names, ["a:latest"]);
-        let vectors = decode_embed(br#"{"embeddings":[[1,2.5]],"prompt_eval_count":4}"#).unwrap();
+        let vectors = decode_vectors(br#"{"embeddings":[[1,2.5]],"prompt_eval_count":4}"#).unwrap();
         assert_eq!(vectors.vectors, [[1.0, 2.5]]);
         assert_eq!(vectors.usage.unwrap().input_tokens, 4);
-        assert!(decode_embed(br#"{"embeddings":[]}"#).is_err());
+        assert!(decode_vectors(br#"{"embeddings":[]}"#).is_err());
     }
 }

@@ -2,21 +2,14 @@
 //! its name, and never by its value.
 
 use std::fmt;
-use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::chat::Error;
-use crate::dialect::openai::span_of;
 
 /// A field as it was written, if it is there.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
-
-/// JSON is UTF-8 (RFC 8259 section 8.1). Looked at once, and not again at every text in it.
-pub(super) fn text_of(body: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(body).map_err(|_| Error::invalid("the body is not UTF-8, as JSON must be"))
-}
 
 /// Where a value stands; written out only when something is wrong with it.
 #[derive(Debug, Clone, Copy)]
@@ -73,14 +66,4 @@ fn json_word(wanted: &str) -> &str {
         other if other.starts_with("struct ") => "an object",
         other => other,
     }
-}
-
-pub(super) fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>), Error> {
-    let wanted = || Error::invalid_field("model", "model must be a name");
-    let raw = raw.ok_or_else(wanted)?;
-    let name: String = serde_json::from_str(raw.get()).map_err(|_| wanted())?;
-    if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-        return Err(Error::invalid_field("model", "model must be a name of 1 to 256 characters"));
-    }
-    Ok((name, span_of(body, raw)))
 }

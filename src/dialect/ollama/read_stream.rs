@@ -7,12 +7,17 @@ use serde_json::value::RawValue;
 
 use crate::chat::{Error, Event, FinishReason, Kind, ToolCallDelta, Usage};
 use crate::dialect::refusal::{Class, decode_error};
-use crate::dialect::{BadAnswer, Broken, Dialect};
+use crate::dialect::{BadAnswer, Broken, Dialect, Sink};
 
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(default, borrow)]
     message: Option<MessageFields<'a>>,
+    /// The answer of /api/generate, and its thoughts.
+    #[serde(default)]
+    response: Option<String>,
+    #[serde(default)]
+    thinking: Option<String>,
     #[serde(default)]
     done: bool,
     #[serde(default, borrow)]
@@ -61,11 +66,7 @@ impl StreamDecoder {
     ///
     /// # Errors
     /// The line is no event, or `event` refused one.
-    pub fn line(
-        &mut self,
-        line: &[u8],
-        event: &mut impl FnMut(Event) -> Result<(), Broken>,
-    ) -> Result<(), Broken> {
+    pub fn line(&mut self, line: &[u8], event: &mut Sink<'_>) -> Result<(), Broken> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
@@ -74,11 +75,17 @@ impl StreamDecoder {
         if fields.error.is_some() {
             return event(Event::Error(reported(line)));
         }
-        if fields.message.is_none() && !fields.done {
+        if fields.message.is_none() && fields.response.is_none() && !fields.done {
             return Err(Broken::BadAnswer("a line of it has no message".to_owned()));
         }
         if let Some(message) = fields.message {
             self.message(message, event)?;
+        }
+        if let Some(text) = fields.thinking.filter(|text| !text.is_empty()) {
+            event(Event::Thinking(text))?;
+        }
+        if let Some(text) = fields.response.filter(|text| !text.is_empty()) {
+            event(Event::Text(text))?;
         }
         if fields.done {
             event(Event::Finish(self.reason(fields.done_reason.as_deref())))?;
@@ -90,11 +97,7 @@ impl StreamDecoder {
         Ok(())
     }
 
-    fn message(
-        &mut self,
-        message: MessageFields<'_>,
-        event: &mut impl FnMut(Event) -> Result<(), Broken>,
-    ) -> Result<(), Broken> {
+    fn message(&mut self, message: MessageFields<'_>, event: &mut Sink<'_>) -> Result<(), Broken> {
         if let Some(text) = message.thinking.filter(|text| !text.is_empty()) {
             event(Event::Thinking(text))?;
         }
@@ -106,7 +109,8 @@ impl StreamDecoder {
             self.calls += 1;
             let arguments = call.function.arguments.map_or("{}", RawValue::get).to_owned();
             let name = Some(call.function.name);
-            event(Event::ToolCall(ToolCallDelta { index, id: call.id, name, arguments }))?;
+            let call = ToolCallDelta { index, id: call.id, name, arguments, signature: None };
+            event(Event::ToolCall(call))?;
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::chat::{FinishReason, Response, ToolCall, Usage};
+use crate::chat::{EmbedResponse, FinishReason, Response, ToolCall, Usage};
 use crate::dialect::BadAnswer;
+use crate::dialect::openai::from_client::ExtraContent;
 
 /// Token counts by OpenAI's names.
 #[derive(Debug, Deserialize)]
@@ -138,8 +139,13 @@ struct Choice {
 struct MessageFields {
     #[serde(default)]
     content: Option<String>,
+    /// The models' thoughts; OpenRouter calls them `reasoning`.
     #[serde(default)]
     reasoning_content: Option<String>,
+    #[serde(default)]
+    reasoning: Option<String>,
+    #[serde(default)]
+    refusal: Option<String>,
     #[serde(default)]
     tool_calls: Option<Vec<CallFields>>,
 }
@@ -148,6 +154,8 @@ struct MessageFields {
 struct CallFields {
     #[serde(default)]
     id: Option<String>,
+    #[serde(default)]
+    extra_content: Option<ExtraContent>,
     #[serde(default)]
     function: Option<FunctionFields>,
 }
@@ -179,11 +187,15 @@ pub fn decode_response(body: &[u8]) -> Result<Response, BadAnswer> {
             id: it.id.unwrap_or_default(),
             name: function.name,
             arguments: function.arguments,
+            signature: it.extra_content.and_then(ExtraContent::signature),
         })
     };
+    let thinking = message.reasoning_content.or(message.reasoning);
     Ok(Response {
         text: message.content.unwrap_or_default(),
-        thinking: message.reasoning_content.unwrap_or_default(),
+        thinking: thinking.unwrap_or_default(),
+        signature: None,
+        refusal: message.refusal.unwrap_or_default(),
         tool_calls: message.tool_calls.into_iter().flatten().filter_map(call).collect(),
         finish: choice.finish_reason.as_deref().map(finish_reason),
         usage: completion.usage.map(Usage::from),
@@ -214,6 +226,56 @@ pub fn check_embeddings(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
         return Err(BadAnswer("it has no vectors".to_owned()));
     }
     Ok(list.usage.map(Usage::from))
+}
+
+#[derive(Deserialize)]
+struct Vectors {
+    data: Vec<Vector>,
+    #[serde(default)]
+    usage: Option<UsageFields>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    embedding: Vec<f32>,
+}
+
+/// Decodes vectors that came as numbers.
+///
+/// # Errors
+/// Why they are no answer.
+pub fn decode_embeddings(body: &[u8]) -> Result<EmbedResponse, BadAnswer> {
+    let list: Vectors = serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
+    if list.data.is_empty() {
+        return Err(BadAnswer("it has no vectors".to_owned()));
+    }
+    let vectors = list.data.into_iter().map(|it| it.embedding).collect();
+    Ok(EmbedResponse { vectors, usage: list.usage.map(Usage::from) })
+}
+
+#[derive(Deserialize)]
+struct Texts {
+    choices: Vec<TextChoice>,
+    #[serde(default)]
+    usage: Option<UsageFields>,
+}
+
+#[derive(Deserialize)]
+struct TextChoice {
+    #[expect(dead_code, reason = "read to see that it is there")]
+    text: String,
+}
+
+/// Looks at an answer of /completions that goes on as it came.
+///
+/// # Errors
+/// Why it is no answer.
+pub fn check_completion(body: &[u8]) -> Result<Option<Usage>, BadAnswer> {
+    let texts: Texts = serde_json::from_slice(body).map_err(|error| BadAnswer::json(&error))?;
+    if texts.choices.is_empty() {
+        return Err(BadAnswer("it has no choices".to_owned()));
+    }
+    Ok(texts.usage.map(Usage::from))
 }
 
 #[derive(Deserialize)]

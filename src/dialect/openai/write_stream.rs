@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use crate::chat::{Event, FinishReason, ToolCallDelta, Usage};
-use crate::dialect::openai::encode::{Stamp, UsageBody, finish_word, made_up_id};
+use crate::dialect::Stamp;
+use crate::dialect::openai::to_client::{ExtraContent, UsageBody, finish_word, id};
 
 /// Writes events as frames. Id, time and model are the same in all of them.
 #[derive(Debug)]
 pub struct StreamEncoder {
     stamp: Stamp,
+    id: String,
     include_usage: bool,
     begun: bool,
     called: bool,
@@ -43,6 +45,8 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[Call<'a>; 1]>,
 }
 
@@ -54,6 +58,8 @@ struct Call<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     r#type: Option<&'static str>,
     function: Function<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<ExtraContent<'a>>,
 }
 
 #[derive(Serialize)]
@@ -67,7 +73,7 @@ impl StreamEncoder {
     /// `include_usage` is the client's wish for a last chunk with token counts
     /// (`stream_options`).
     pub fn new(stamp: Stamp, include_usage: bool) -> Self {
-        Self { stamp, include_usage, begun: false, called: false, usage: None }
+        Self { id: id(&stamp), stamp, include_usage, begun: false, called: false, usage: None }
     }
 
     /// Writes one event. An `Error` is not written here: it ends the stream in its own form.
@@ -79,6 +85,9 @@ impl StreamEncoder {
             Event::Thinking(text) => {
                 self.delta(Delta { reasoning_content: Some(text), ..Delta::default() }, None, out);
             }
+            Event::Refusal(text) => {
+                self.delta(Delta { refusal: Some(text), ..Delta::default() }, None, out);
+            }
             Event::ToolCall(call) => self.call(call, out),
             Event::Finish(reason) => {
                 // Ollama says stop where the model calls tools; OpenAI's clients look for this.
@@ -87,7 +96,7 @@ impl StreamEncoder {
             }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Done => self.done(out),
-            Event::Error(_) => {}
+            Event::Error(_) | Event::Signature(_) => {}
         }
     }
 
@@ -98,9 +107,10 @@ impl StreamEncoder {
         let id = call.id.clone().filter(|id| !id.is_empty());
         let body = Call {
             index: call.index,
-            id: is_first.then(|| id.unwrap_or_else(|| made_up_id(&self.stamp, index))),
+            id: is_first.then(|| id.unwrap_or_else(|| self.stamp.call_id(index))),
             r#type: is_first.then_some("function"),
             function: Function { name: call.name.as_deref(), arguments: &call.arguments },
+            extra_content: ExtraContent::of(call.signature.as_deref()),
         };
         self.delta(Delta { tool_calls: Some([body]), ..Delta::default() }, None, out);
     }
@@ -127,7 +137,7 @@ impl StreamEncoder {
 
     fn chunk(&self, choices: &[Choice<'_>], usage: Option<Option<UsageBody>>, out: &mut Vec<u8>) {
         let chunk = Chunk {
-            id: &self.stamp.id,
+            id: &self.id,
             object: "chat.completion.chunk",
             created: self.stamp.created,
             model: &self.stamp.model,
@@ -146,7 +156,7 @@ mod tests {
     use super::*;
 
     fn write(include_usage: bool, events: &[Event]) -> String {
-        let stamp = Stamp { id: "chatcmpl-7".to_owned(), created: 5, model: "m".to_owned() };
+        let stamp = Stamp { id: "7".to_owned(), created: 5, model: "m".to_owned() };
         let mut encoder = StreamEncoder::new(stamp, include_usage);
         let mut out = Vec::new();
         for event in events {

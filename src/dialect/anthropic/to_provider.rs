@@ -1,0 +1,427 @@
+//! What Anthropic is asked.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::chat::{
+    Effort, Format, Image, Message, Part, Request, Role, Tool, ToolCall, ToolChoice,
+};
+use crate::dialect::anthropic::ANSWER_TOOL;
+use crate::dialect::arguments::as_object;
+use crate::dialect::body::{Fields, with_model};
+use crate::dialect::{Unsupported, to_json};
+
+/// What one provider wants of every body.
+#[derive(Debug, Clone, Copy)]
+pub struct Wishes<'a> {
+    /// The model's name there.
+    pub model: &'a str,
+    /// Fields that it refuses, by their names.
+    pub omit: &'a [String],
+}
+
+/// Most tokens of an answer where the client names no limit: one has to be named.
+const ANSWER_TOKENS: u32 = 8192;
+
+/// The client's own body, with the target's model in it and without what the provider refuses.
+pub fn own_body(original: &[u8], span: &Range<usize>, wishes: &Wishes<'_>) -> Vec<u8> {
+    if wishes.omit.is_empty() {
+        return with_model(original, span, wishes.model);
+    }
+    // It has been read before, so it is an object.
+    let mut fields = Fields::of(original).unwrap_or_default();
+    fields.set("model", &wishes.model);
+    for name in wishes.omit {
+        fields.take(name);
+    }
+    fields.write()
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    max_tokens: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    system: String,
+    messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stop_sequences: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<ToolBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<ChoiceBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<ThinkingBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig<'a>>,
+}
+
+#[derive(Serialize)]
+struct Turn<'a> {
+    role: &'static str,
+    content: Vec<Block<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block<'a> {
+    Image {
+        source: Source<'a>,
+    },
+    Text {
+        text: &'a str,
+    },
+    Thinking {
+        thinking: &'a str,
+        signature: &'a str,
+    },
+    ToolResult {
+        tool_use_id: &'a str,
+        content: Vec<Self>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+    },
+    ToolUse {
+        id: &'a str,
+        name: &'a str,
+        input: Cow<'a, RawValue>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Source<'a> {
+    Base64 { media_type: &'a str, data: &'a str },
+    Url { url: &'a str },
+}
+
+#[derive(Serialize)]
+struct ToolBody<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    input_schema: SchemaBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SchemaBody<'a> {
+    Any { r#type: &'static str },
+    Given(&'a RawValue),
+}
+
+#[derive(Serialize)]
+struct ChoiceBody<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disable_parallel_tool_use: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ThinkingBody {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_tokens: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct OutputConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<FormatBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct FormatBody<'a> {
+    r#type: &'static str,
+    schema: &'a RawValue,
+}
+
+/// Writes a request.
+///
+/// # Errors
+/// What this dialect has no word for.
+pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsupported> {
+    let model = Generation::of(wishes.model);
+    let form = Form::of(request);
+    let (thinking, effort) = thinking(request, model, &form);
+    let sampling = &request.sampling;
+    let limit = sampling.max_tokens.unwrap_or(ANSWER_TOKENS);
+    let budget = thinking.as_ref().and_then(|it| it.budget_tokens).unwrap_or_default();
+    // Thoughts are drawn as the model likes.
+    let may_draw = thinking.is_none() && model.takes_sampling();
+    let format = match (&form, &request.format) {
+        (Form::Config, Format::Schema(it)) => {
+            Some(FormatBody { r#type: "json_schema", schema: &it.schema })
+        }
+        _ => None,
+    };
+    let has_config = effort.is_some() || format.is_some();
+    let body = Body {
+        model: wishes.model,
+        // What is thought counts as answer.
+        max_tokens: limit.saturating_add(budget),
+        system: system(request, &form),
+        messages: turns(&request.messages)?,
+        stream: request.stream.then_some(true),
+        temperature: sampling.temperature.map(|it| it.min(1.0)).filter(|_| may_draw),
+        // One of the two: newer models refuse both.
+        top_p: sampling.top_p.filter(|_| may_draw && sampling.temperature.is_none()),
+        top_k: sampling.top_k.filter(|_| may_draw),
+        stop_sequences: stops(&sampling.stop),
+        tools: tools(request, &form),
+        tool_choice: choice(request, &form),
+        thinking,
+        output_config: has_config.then_some(OutputConfig { effort, format }),
+    };
+    let written = to_json(&body)?;
+    if wishes.omit.is_empty() {
+        return Ok(written);
+    }
+    let mut fields = Fields::of(&written).unwrap_or_default();
+    for name in wishes.omit {
+        fields.take(name);
+    }
+    Ok(fields.write())
+}
+
+/// How an answer in JSON is brought about.
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    /// It is asked for in words: there are tools, and no schema.
+    Asked,
+    /// The API's own way: there are tools, and a schema.
+    Config,
+    /// By a tool that must be called: every model can, and every schema will do.
+    Tool,
+    /// It is text.
+    Text,
+}
+
+impl Form {
+    fn of(request: &Request) -> Self {
+        let has_tools = !request.tools.is_empty() && request.tool_choice != ToolChoice::None;
+        match (&request.format, has_tools) {
+            (Format::Text, _) => Self::Text,
+            (_, false) => Self::Tool,
+            (Format::Json, true) => Self::Asked,
+            (Format::Schema(_), true) => Self::Config,
+        }
+    }
+}
+
+/// What a model's name says of its generation: how it is told to think has changed twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Generation(u32, u32);
+
+impl Generation {
+    /// `claude-opus-4-6`, `claude-3-7-sonnet-20250219`: the first one or two short numbers. An
+    /// unknown name is taken for the newest.
+    fn of(model: &str) -> Self {
+        let mut numbers = model
+            .split(['-', '.', '@', '_'])
+            .skip_while(|word| word.parse::<u32>().is_err())
+            .map_while(|word| word.parse().ok().filter(|number| *number < 100));
+        match (numbers.next(), numbers.next()) {
+            (Some(major), minor) => Self(major, minor.unwrap_or_default()),
+            (None, _) => Self(u32::MAX, 0),
+        }
+    }
+
+    fn thinks(self) -> bool {
+        self >= Self(3, 7)
+    }
+
+    /// Thinks as much as it finds right, within an effort.
+    fn is_adaptive(self) -> bool {
+        self >= Self(4, 6)
+    }
+
+    fn takes_sampling(self) -> bool {
+        self < Self(4, 7)
+    }
+}
+
+/// Thoughts need their own seals back: a turn of tool calls that came without ends them. A tool
+/// that must be called leaves no room for them either.
+fn thinking(
+    request: &Request,
+    model: Generation,
+    form: &Form,
+) -> (Option<ThinkingBody>, Option<&'static str>) {
+    let forced = !matches!(request.tool_choice, ToolChoice::Auto | ToolChoice::None);
+    let Some(effort) = request.effort.filter(|_| model.thinks()) else { return (None, None) };
+    if forced || *form == Form::Tool || effort == Effort::None || lost_seals(&request.messages) {
+        return (None, None);
+    }
+    let (word, budget) = match effort {
+        Effort::None | Effort::Low => ("low", 1024),
+        Effort::Medium => ("medium", 4096),
+        Effort::High => ("high", 16_384),
+    };
+    match model.is_adaptive() {
+        true => (Some(ThinkingBody { r#type: "adaptive", budget_tokens: None }), Some(word)),
+        false => (Some(ThinkingBody { r#type: "enabled", budget_tokens: Some(budget) }), None),
+    }
+}
+
+fn lost_seals(messages: &[Message]) -> bool {
+    let last = messages.iter().rfind(|message| message.role == Role::Assistant);
+    last.is_some_and(|it| !it.tool_calls.is_empty() && !it.parts.iter().any(is_sealed))
+}
+
+fn is_sealed(part: &Part) -> bool {
+    matches!(part, Part::Thinking { signature: Some(_), .. })
+}
+
+fn system(request: &Request, form: &Form) -> String {
+    let all = request.messages.iter().filter(|message| message.role == Role::System);
+    let mut texts: Vec<String> = all.map(Message::text).filter(|text| !text.is_empty()).collect();
+    if *form == Form::Asked {
+        texts.push("Answer with one JSON object and nothing else: no fences, no words.".to_owned());
+    }
+    texts.join("\n\n")
+}
+
+/// Turns alternate: the results of tools are the user's, and what stands side by side is one turn.
+fn turns(messages: &[Message]) -> Result<Vec<Turn<'_>>, Unsupported> {
+    let mut turns: Vec<Turn<'_>> = Vec::new();
+    for message in messages {
+        let role = match message.role {
+            Role::System => continue,
+            Role::Assistant => "assistant",
+            Role::Tool | Role::User => "user",
+        };
+        let content = blocks(message)?;
+        match turns.last_mut() {
+            _ if content.is_empty() => {}
+            Some(last) if last.role == role => last.content.extend(content),
+            _ => turns.push(Turn { role, content }),
+        }
+    }
+    // The user has to begin, and to say something.
+    if turns.first().is_none_or(|first| first.role == "assistant") {
+        turns.insert(0, Turn { role: "user", content: vec![Block::Text { text: "Begin." }] });
+    }
+    Ok(turns)
+}
+
+fn blocks(message: &Message) -> Result<Vec<Block<'_>>, Unsupported> {
+    let mut blocks = Vec::new();
+    for part in &message.parts {
+        blocks.extend(block(part)?);
+    }
+    if message.role == Role::Tool {
+        let tool_use_id = message.tool_call_id.as_deref().unwrap_or_default();
+        let is_error = message.is_error;
+        return Ok(vec![Block::ToolResult { tool_use_id, content: blocks, is_error }]);
+    }
+    blocks.extend(message.tool_calls.iter().map(call));
+    Ok(blocks)
+}
+
+/// Empty texts are refused there, and thoughts without their seal.
+fn block(part: &Part) -> Result<Option<Block<'_>>, Unsupported> {
+    Ok(match part {
+        Part::Text(text) if text.trim().is_empty() => None,
+        Part::Text(text) => Some(Block::Text { text }),
+        Part::Image(Image::Base64 { media_type, data }) => {
+            Some(Block::Image { source: Source::Base64 { media_type, data } })
+        }
+        Part::Image(Image::Url(url)) => Some(Block::Image { source: Source::Url { url } }),
+        Part::Thinking { text, signature } => {
+            signature.as_deref().map(|signature| Block::Thinking { thinking: text, signature })
+        }
+        Part::Other(kind) => return Err(Unsupported(format!("content of type {kind}"))),
+    })
+}
+
+fn call(it: &ToolCall) -> Block<'_> {
+    Block::ToolUse { id: &it.id, name: &it.name, input: as_object(&it.arguments) }
+}
+
+/// Stops of nothing but white space are refused there.
+fn stops(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).filter(|stop| !stop.trim().is_empty()).collect()
+}
+
+fn tools<'a>(request: &'a Request, form: &Form) -> Vec<ToolBody<'a>> {
+    if *form == Form::Tool {
+        let input_schema = match &request.format {
+            Format::Schema(it) => SchemaBody::Given(&it.schema),
+            Format::Json | Format::Text => SchemaBody::Any { r#type: "object" },
+        };
+        let description = Some("Gives the answer to the user, as JSON.");
+        return vec![ToolBody { name: ANSWER_TOOL, description, input_schema, strict: None }];
+    }
+    let tool = |it: &'a Tool| ToolBody {
+        name: &it.name,
+        description: it.description.as_deref(),
+        input_schema: match it.parameters.as_deref() {
+            Some(schema) => SchemaBody::Given(schema),
+            None => SchemaBody::Any { r#type: "object" },
+        },
+        strict: it.strict.filter(|strict| *strict),
+    };
+    request.tools.iter().map(tool).collect()
+}
+
+fn choice<'a>(request: &'a Request, form: &Form) -> Option<ChoiceBody<'a>> {
+    let disable_parallel_tool_use = request.parallel_tools.map(|may| !may).filter(|no| *no);
+    let body = |r#type, name| ChoiceBody { r#type, name, disable_parallel_tool_use };
+    if *form == Form::Tool {
+        return Some(ChoiceBody {
+            r#type: "tool",
+            name: Some(ANSWER_TOOL),
+            disable_parallel_tool_use: Some(true),
+        });
+    }
+    if request.tools.is_empty() {
+        return None;
+    }
+    match &request.tool_choice {
+        ToolChoice::Auto => disable_parallel_tool_use.map(|_| body("auto", None)),
+        ToolChoice::None => {
+            Some(ChoiceBody { r#type: "none", name: None, disable_parallel_tool_use: None })
+        }
+        ToolChoice::Required => Some(body("any", None)),
+        ToolChoice::Named(name) => Some(body("tool", Some(name))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations() {
+        let table = [
+            ("claude-opus-4-6", Generation(4, 6)),
+            ("claude-haiku-4-5-20251001", Generation(4, 5)),
+            ("claude-sonnet-4-20250514", Generation(4, 0)),
+            ("claude-3-7-sonnet-latest", Generation(3, 7)),
+            ("claude-opus-5", Generation(5, 0)),
+            ("anthropic.claude-sonnet-4.5", Generation(4, 5)),
+            ("some-model", Generation(u32::MAX, 0)),
+        ];
+        for (name, want) in table {
+            assert_eq!(Generation::of(name), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! OpenAI's Responses, without a memory: nothing is stored, so nothing can be referred to
+//! (platform.openai.com/docs/api-reference/responses).
+
+mod from_client;
+mod object;
+mod write_stream;
+
+pub use from_client::decode_responses;
+pub use object::encode_response;
+pub use write_stream::StreamEncoder;

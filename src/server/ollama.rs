@@ -1,0 +1,92 @@
+//! What a client of an Ollama asks beside inference: which models there are, which are loaded, what
+//! one is, and how old the Ollama is. Nothing here changes an Ollama.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::Response;
+use serde_json::{Map, Value, json};
+
+use crate::dialect::ollama::decode_show;
+use crate::dispatch::{About, Dispatch, Wishes};
+use crate::server::Current;
+use crate::server::body::Reply;
+use crate::server::failed::Failed;
+use crate::server::respond::{JSON, whole};
+
+/// The version whose API is spoken here, for clients that ask and where no Ollama can be asked.
+const API_VERSION: &str = "0.12.6";
+
+/// A time for what has none.
+const NO_TIME: &str = "1970-01-01T00:00:00Z";
+
+/// GET /api/tags: the models of the local Ollamas as they say it, and every alias.
+pub(super) async fn tags(dispatch: &Arc<Dispatch>) -> Response<Reply> {
+    let mut models = gathered(dispatch, &About::Tags).await;
+    let known: BTreeSet<String> =
+        models.iter().filter_map(|it| it.get("name")?.as_str()).map(str::to_owned).collect();
+    // The catch-all is a rule and no name.
+    let aliases = dispatch.config().models.keys().filter(|name| *name != "*");
+    for name in aliases.filter(|name| !known.contains(*name)) {
+        models.push(json!({
+            "name": name, "model": name, "modified_at": NO_TIME, "size": 0, "digest": "",
+            "details": no_details(),
+        }));
+    }
+    answer(&json!({"models": models}))
+}
+
+/// GET /api/ps: what the local Ollamas have loaded.
+pub(super) async fn ps(dispatch: &Arc<Dispatch>) -> Response<Reply> {
+    answer(&json!({"models": gathered(dispatch, &About::Ps).await}))
+}
+
+/// GET /api/version: that of the first local Ollama that says.
+pub(super) async fn version(dispatch: &Arc<Dispatch>) -> Response<Reply> {
+    let said = dispatch.about(&About::Version).await;
+    let version = said.iter().find_map(|it| it.get("version")?.as_str());
+    answer(&json!({"version": version.unwrap_or(API_VERSION)}))
+}
+
+/// POST /api/show: what the Ollama that would serve the model says of it. Of a model elsewhere
+/// little is known.
+pub(super) async fn show(
+    current: &Current,
+    wishes: &Wishes,
+    body: &[u8],
+) -> Result<Response<Reply>, Failed> {
+    let name = decode_show(body)?.model;
+    if let Some(shown) = current.dispatch.show(&name, wishes).await? {
+        return Ok(answer(&shown));
+    }
+    Ok(answer(&json!({
+        "modelfile": "", "parameters": "", "template": "", "modified_at": NO_TIME,
+        "details": no_details(), "model_info": Map::new(), "capabilities": ["completion"],
+    })))
+}
+
+async fn gathered(dispatch: &Arc<Dispatch>, about: &About) -> Vec<Value> {
+    let mut names = BTreeSet::new();
+    let said = dispatch.about(about).await.into_iter();
+    let lists = said.filter_map(|mut it| match it.get_mut("models").map(Value::take) {
+        Some(Value::Array(models)) => Some(models),
+        _ => None,
+    });
+    // Where two have a model of one name, a request goes to the first.
+    let mut is_first = |it: &Value| match it.get("name").and_then(Value::as_str) {
+        Some(name) => names.insert(name.to_owned()),
+        None => false,
+    };
+    lists.flatten().filter(|it| is_first(it)).collect()
+}
+
+fn no_details() -> Value {
+    json!({
+        "parent_model": "", "format": "", "family": "", "families": [], "parameter_size": "",
+        "quantization_level": "",
+    })
+}
+
+fn answer(value: &Value) -> Response<Reply> {
+    whole(value.to_string(), JSON)
+}
