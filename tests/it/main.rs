@@ -31,6 +31,7 @@ mod leaving;
 mod lifecycle;
 mod limits;
 mod locality;
+mod matrix;
 mod models;
 mod portal;
 mod protocol;

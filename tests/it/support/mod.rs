@@ -4,6 +4,7 @@ pub mod answer;
 pub mod fake;
 pub mod gateway;
 pub mod http;
+pub mod matrix;
 pub mod ollama;
 pub mod openai;
 pub mod pair;
