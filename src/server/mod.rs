@@ -208,7 +208,9 @@ impl Asked {
         let theirs = request.headers().get(&X_REQUEST_ID).filter(|id| is_plain_id(id.as_bytes()));
         let id = theirs.cloned().unwrap_or_else(|| gateway.ids.next());
         let path = request.uri().path();
-        Self { id, route: route::of_path(path), door: route::door_of_path(path) }
+        let route = route::of_path(path);
+        let door = route.map_or_else(|| route::door_of_unknown(path), Route::door);
+        Self { id, route, door }
     }
 
     /// Its id, as text.

@@ -131,13 +131,12 @@ impl Route {
     }
 }
 
-/// The form of errors about a path, whether it leads anywhere or not.
-pub(super) fn door_of_path(path: &str) -> Door {
-    match of_path(path) {
-        Some(route) => route.door(),
-        None if path.starts_with("/api/") => Door::OllamaChat,
-        None if path.starts_with("/v1/messages") => Door::Messages,
-        None => Door::Chat,
+/// The form of errors about a path that leads nowhere.
+pub(super) fn door_of_unknown(path: &str) -> Door {
+    match path {
+        _ if path.starts_with("/api/") => Door::OllamaChat,
+        _ if path.starts_with("/v1/messages") => Door::Messages,
+        _ => Door::Chat,
     }
 }
 

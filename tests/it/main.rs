@@ -17,11 +17,13 @@
     reason = "a test ends with the first surprise, and its helpers are shared within this crate"
 )]
 
+mod abilities;
 mod ask;
 mod bombs;
 mod chat;
 mod cli;
 mod context;
+mod dialects;
 mod embeddings;
 mod fallback;
 mod gate;
@@ -36,6 +38,7 @@ mod models;
 mod portal;
 mod protocol;
 mod proxy;
+mod schema;
 mod slot;
 mod smuggling;
 mod streams;

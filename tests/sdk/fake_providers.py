@@ -1,6 +1,6 @@
-"""Stand-ins for an Ollama and for an OpenAI-compatible service, for tests and for the demo without a model.
+"""Stand-ins for an Ollama, an OpenAI-compatible service, Anthropic and Gemini, for tests and for the demo without a model.
 
-    fake_providers.py ollama|openai PORT
+    fake_providers.py ollama|openai|anthropic|gemini PORT
 
 They know one model, smollm2:135m, and a few fixed answers. What counts is the form: the fake Ollama behaves like
 0.5.4, its bad habits included. It cuts a prompt to `num_ctx` without a word, ignores `truncate`, and answers 403 to a
@@ -195,6 +195,7 @@ class Ollama(Fake):
         ("GET", "/api/ps"): "ps",
         ("POST", "/api/show"): "show",
         ("POST", "/api/chat"): "chat",
+        ("POST", "/api/generate"): "generate",
         ("POST", "/api/embed"): "embed",
     }
 
@@ -269,6 +270,18 @@ class Ollama(Fake):
         lines.append(self.line("", **last))
         self.send_stream("application/x-ndjson", (json.dumps(line).encode() + b"\n" for line in lines))
 
+    def generate(self, request):
+        if not request.get("prompt"):
+            self.send_json({"model": MODEL, "created_at": now(), "response": "", "done": True, "done_reason": "load"})
+            return
+        text, _ = reply([{"role": "user", "content": request["prompt"]}], None, None)
+        parts, reason = pieces(text, (request.get("options") or {}).get("num_predict"))
+        lines = [{"model": MODEL, "created_at": now(), "response": part, "done": False} for part in parts]
+        counts = {"prompt_eval_count": count_tokens(request["prompt"]) + 6, "eval_count": len(parts)}
+        last = {"done": True, "done_reason": reason, "context": [1, 2], "total_duration": 3000000}
+        lines.append({"model": MODEL, "created_at": now(), "response": ""} | last | counts)
+        self.send_stream("application/x-ndjson", (json.dumps(line).encode() + b"\n" for line in lines))
+
     def line(self, text, calls=None, **rest):
         message = {"role": "assistant", "content": text} | (calls or {})
         return {"model": MODEL, "created_at": now(), "message": message} | rest
@@ -288,6 +301,7 @@ class OpenAi(Fake):
         ("GET", "/v1/models"): "models",
         ("GET", f"/v1/models/{MODEL}"): "model",
         ("POST", "/v1/chat/completions"): "chat",
+        ("POST", "/v1/completions"): "complete",
         ("POST", "/v1/embeddings"): "embeddings",
     }
 
@@ -348,6 +362,21 @@ class OpenAi(Fake):
         choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": None}
         self.send_json(stamp | {"object": "chat.completion", "choices": [choice], "usage": usage})
 
+    def complete(self, request):
+        text, _ = reply([{"role": "user", "content": request["prompt"]}], None, None)
+        parts, reason = pieces(text, request.get("max_tokens"))
+        prompt = count_tokens(request["prompt"])
+        usage = {"prompt_tokens": prompt, "completion_tokens": len(parts), "total_tokens": prompt + len(parts)}
+        stamp = {"id": "cmpl-1", "object": "text_completion", "created": int(time.time()), "model": MODEL}
+        choice = {"index": 0, "logprobs": None}
+        if not request.get("stream"):
+            choices = [choice | {"text": "".join(parts), "finish_reason": reason}]
+            self.send_json(stamp | {"choices": choices, "usage": usage})
+            return
+        frames = [frame(stamp | {"choices": [choice | {"text": part, "finish_reason": None}]}) for part in parts]
+        frames.append(frame(stamp | {"choices": [choice | {"text": "", "finish_reason": reason}]}))
+        self.send_stream("text/event-stream", frames + [b"data: [DONE]\n\n"])
+
     def chunks(self, stamp, parts, call, reason, usage):
         """The frames of a stream; a call's arguments come in fragments, as OpenAI sends them."""
         deltas = [{"role": "assistant", "content": "" if call is None else None}]
@@ -380,6 +409,169 @@ class OpenAi(Fake):
         self.send_json({"object": "list", "model": MODEL, "data": data, "usage": usage})
 
 
+class Anthropic(Fake):
+    """Anthropic's API."""
+
+    paths = {
+        ("GET", "/v1/models"): "models",
+        ("POST", "/v1/messages"): "messages",
+        ("POST", "/v1/messages/count_tokens"): "count",
+    }
+
+    def guard(self):
+        if self.command == "POST" and self.headers.get("anthropic-version") != "2023-06-01":
+            raise Refused(400, "anthropic-version: header is required", "invalid_request_error")
+
+    def check_model(self, name):
+        if name != MODEL:
+            raise Refused(404, f"model: {name}", "not_found_error")
+
+    def error(self, refused):
+        return {"type": "error", "error": {"type": refused.code or "invalid_request_error", "message": refused.message}}
+
+    def models(self):
+        card = {"type": "model", "id": MODEL, "display_name": MODEL, "created_at": now()}
+        self.send_json({"data": [card], "has_more": False, "first_id": MODEL, "last_id": MODEL})
+
+    def turns(self, request):
+        """The turns, with results of tools as turns of their own, which is how `reply` knows them."""
+        messages = self.check_messages(request)
+        if messages[0]["role"] != "user":
+            raise Refused(400, "messages: first message must use the \"user\" role")
+        turns = []
+        for message in messages:
+            blocks = message["content"]
+            blocks = [{"type": "text", "text": blocks}] if isinstance(blocks, str) else blocks
+            if any(block["type"] == "text" and not block["text"].strip() for block in blocks):
+                raise Refused(400, "messages: text content blocks must be non-empty")
+            results = [block for block in blocks if block["type"] == "tool_result"]
+            turns += [{"role": "tool", "content": text_of(result)} for result in results]
+            texts = [block for block in blocks if block["type"] == "text"]
+            turns += [{"role": message["role"], "content": texts}] if texts else []
+        return turns
+
+    def prompt(self, request):
+        return sum(count_tokens(text_of(turn)) + 6 for turn in self.turns(request))
+
+    def count(self, request):
+        self.send_json({"input_tokens": self.prompt(request)})
+
+    def messages(self, request):
+        if not isinstance(request.get("max_tokens"), int):
+            raise Refused(400, "max_tokens: Field required")
+        turns = self.turns(request)
+        tools = [tool for tool in request.get("tools") or [] if (request.get("tool_choice") or {}).get("type") != "none"]
+        wanted = (request.get("output_config") or {}).get("format")
+        answers = bool(tools) and tools[0]["name"] == "edgehold_answer"
+        schema = wanted["schema"] if wanted else tools[0]["input_schema"] if answers else None
+        functions = [{"function": {"name": it["name"], "parameters": it["input_schema"]}} for it in tools]
+        text, call = reply(turns, None if answers else functions, schema)
+        if answers:
+            text, call = "", ("edgehold_answer", json.loads(text))
+        parts, reason = pieces(text, request["max_tokens"])
+        stop = "tool_use" if call else {"stop": "end_turn", "length": "max_tokens"}[reason]
+        usage = {"input_tokens": self.prompt(request), "output_tokens": max(len(parts), 1)}
+        usage |= {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+        content = [{"type": "text", "text": "".join(parts)}] if parts else []
+        if call:
+            content.append({"type": "tool_use", "id": "toolu_1", "name": call[0], "input": call[1]})
+        message = {"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "content": content}
+        message |= {"stop_reason": stop, "stop_sequence": None, "usage": usage}
+        if request.get("stream"):
+            self.send_stream("text/event-stream", self.events(message, parts, call))
+        else:
+            self.send_json(message)
+
+    def events(self, message, parts, call):
+        yield event({"type": "message_start", "message": message | {"content": [], "stop_reason": None}})
+        yield event({"type": "ping"})
+        index = 0
+        if parts:
+            deltas = [{"type": "text_delta", "text": part} for part in parts]
+            yield from self.block(0, {"type": "text", "text": ""}, deltas)
+            index = 1
+        if call:
+            start = message["content"][-1] | {"input": {}}
+            text = json.dumps(call[1])
+            deltas = [{"type": "input_json_delta", "partial_json": text[at : at + 5]} for at in range(0, len(text), 5)]
+            yield from self.block(index, start, deltas)
+        delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+        yield event({"type": "message_delta", "delta": delta, "usage": {"output_tokens": message["usage"]["output_tokens"]}})
+        yield event({"type": "message_stop"})
+
+    def block(self, index, start, deltas):
+        yield event({"type": "content_block_start", "index": index, "content_block": start})
+        for delta in deltas:
+            yield event({"type": "content_block_delta", "index": index, "delta": delta})
+        yield event({"type": "content_block_stop", "index": index})
+
+
+class Gemini(Fake):
+    """Gemini's API."""
+
+    paths = {
+        ("GET", "/v1beta/models"): "models",
+        ("POST", f"/v1beta/models/{MODEL}:generateContent"): "whole",
+        ("POST", f"/v1beta/models/{MODEL}:streamGenerateContent"): "stream",
+        ("POST", f"/v1beta/models/{MODEL}:batchEmbedContents"): "embed",
+    }
+
+    def check_model(self, name):
+        """It stands in the path."""
+
+    def error(self, refused):
+        return {"error": {"code": refused.status, "message": refused.message, "status": "INVALID_ARGUMENT"}}
+
+    def models(self):
+        self.send_json({"models": [{"name": f"models/{MODEL}"}]})
+
+    def answer_to(self, request):
+        turns = []
+        for content in request["contents"]:
+            results = [part["functionResponse"]["response"] for part in content["parts"] if "functionResponse" in part]
+            turns += [{"role": "tool", "content": result.get("output", "")} for result in results]
+            texts = [part for part in content["parts"] if "text" in part]
+            turns += [{"role": content["role"], "content": texts}] if texts else []
+        config = request.get("generationConfig", {})
+        schema = config.get("responseJsonSchema")
+        if schema is None and config.get("responseMimeType") == "application/json":
+            schema = {"type": "object"}
+        declared = [tool for tools in request.get("tools", []) for tool in tools["functionDeclarations"]]
+        functions = [{"function": {"name": it["name"], "parameters": it["parametersJsonSchema"]}} for it in declared]
+        text, call = reply(turns, functions, schema)
+        parts, reason = pieces(text, config.get("maxOutputTokens"))
+        prompt = sum(count_tokens(text_of(turn)) + 6 for turn in turns)
+        usage = {"promptTokenCount": prompt, "candidatesTokenCount": max(len(parts), 1)}
+        usage["totalTokenCount"] = prompt + usage["candidatesTokenCount"]
+        parts = [{"text": part} for part in parts]
+        if call:
+            parts.append({"functionCall": {"name": call[0], "args": call[1]}, "thoughtSignature": "c2VhbA=="})
+        return parts, {"stop": "STOP", "length": "MAX_TOKENS"}[reason], usage
+
+    def body(self, parts, reason, usage):
+        candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
+        candidate |= {"finishReason": reason} if reason else {}
+        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": MODEL}
+
+    def whole(self, request):
+        self.send_json(self.body(*self.answer_to(request)))
+
+    def stream(self, request):
+        if "alt=sse" not in self.path:
+            raise Refused(400, "only alt=sse is spoken here")
+        parts, reason, usage = self.answer_to(request)
+        bodies = [self.body([part], reason if part is parts[-1] else None, usage) for part in parts]
+        self.send_stream("text/event-stream", (b"data: %s\r\n\r\n" % json.dumps(body).encode() for body in bodies))
+
+    def embed(self, request):
+        texts = [one["content"]["parts"][0]["text"] for one in request["requests"]]
+        self.send_json({"embeddings": [{"values": vector(text)} for text in texts]})
+
+
+def event(value):
+    return f"event: {value['type']}\ndata: {json.dumps(value)}\n\n".encode()
+
+
 def frame(value):
     return b"data: " + json.dumps(value).encode() + b"\n\n"
 
@@ -389,7 +581,7 @@ def now():
 
 
 def main():
-    kinds = {"ollama": Ollama, "openai": OpenAi}
+    kinds = {"anthropic": Anthropic, "gemini": Gemini, "ollama": Ollama, "openai": OpenAi}
     if len(sys.argv) != 3 or sys.argv[1] not in kinds:
         sys.exit(__doc__)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), kinds[sys.argv[1]])

@@ -16,6 +16,27 @@ stack_venv() {
     cd "$root" && pip_venv sdk -r tests/sdk/requirements.txt
 }
 
+# Prints a folder with the JavaScript clients and the test that uses them.
+stack_node() {
+    local dir
+    command -v npm >/dev/null || apt_install nodejs npm >&2 || return
+    dir=$(cache_dir)/node-sdk
+    with_lock node-sdk node_make "$dir" "$root/tests/sdk/js" >&2 || return
+    printf '%s\n' "$dir"
+}
+
+# node_make FOLDER SOURCE: made anew only where what is wanted has changed.
+node_make() {
+    mkdir -p "$1"
+    if ! cmp -s "$2/package-lock.json" "$1/installed"; then
+        say "installing the JavaScript clients"
+        cp "$2/package.json" "$2/package-lock.json" "$1/"
+        quietly npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$1" || return
+        cp "$2/package-lock.json" "$1/installed"
+    fi
+    cp "$2/clients.test.mjs" "$1/"
+}
+
 # stack_begin real|fake
 stack_begin() {
     mode=$1
@@ -28,7 +49,7 @@ stack_begin() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     trap 'exit 141' PIPE # `| head` must not leave servers running
-    read -r ollama_port second_port gateway_port < <(free_ports 3)
+    read -r ollama_port second_port claude_port gemini_port gateway_port < <(free_ports 5)
     url=http://127.0.0.1:$gateway_port
     ollama_url=http://127.0.0.1:$ollama_port
     # A proxy of the machine's has no business between programs of this machine.
@@ -98,7 +119,23 @@ stack_providers() {
         env "$mark" "$root/scripts/real-llm" up "$second_port" llama
     else
         start_fake openai "$second_port" /v1/models
+        start_fake anthropic "$claude_port" /v1/models
+        start_fake gemini "$gemini_port" /v1beta/models
     fi
+}
+
+# The tables of the providers that stand in for clouds.
+stack_clouds() {
+    [ "$mode" = fake ] || return 0
+    cat <<TOML
+[providers.claude]
+kind = "anthropic"
+base_url = "http://127.0.0.1:$claude_port"
+
+[providers.gemini]
+kind = "gemini"
+base_url = "http://127.0.0.1:$gemini_port/v1beta"
+TOML
 }
 
 # stack_gateway BINARY
@@ -119,6 +156,8 @@ locality = "local"
 
 [models.default]
 targets = ["local/$model", "second/$model"]
+
+$(stack_clouds)
 TOML
     start_marked "$mark" "$work/gateway.log" "$1" serve --config "$config"
     gateway_pid=$started
