@@ -64,6 +64,7 @@ class Counter:
 
     def __init__(self, bench, options):
         self.bench, self.options, self.folder = bench, options, bench.folder
+        self.api = "openai"
 
     def all(self):
         argv = [f"{self.options.tools}/upstream", "--port", str(gateways.UPSTREAM_PORT)]
@@ -76,6 +77,10 @@ class Counter:
             else:
                 counts["a streamed event"] = self.slope("openai", self.events, 50, 350)
                 counts["a streamed event of an Ollama"] = self.slope("ollama", self.events, 50, 350)
+                # The same upstream through the other front doors.
+                for api, client in [("ollama", "an Ollama's"), ("messages", "Anthropic's"), ("responses", "a Responses")]:
+                    self.api = api
+                    counts[f"a streamed event for {client} client"] = self.slope("openai", self.events, 50, 350)
         return counts
 
     def slope(self, kind, load, few, many):
@@ -91,6 +96,7 @@ class Counter:
 
     def count(self, kind, load, number):
         gateway = gateways.edgehold(self.folder, self.options.edgehold, kind)
+        gateway.api = self.api
         if self.options.emulator:
             return self.count_emulated(gateway, load, number)
         argv = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.folder}/callgrind.out", *gateway.argv]

@@ -23,7 +23,7 @@ def client():
 
 
 def test_message(client, model):
-    answer = client.messages.create(model=model, max_tokens=24, system="Be brief.", messages=FRANCE, **EXACT)
+    answer = client.messages.create(model=model, max_tokens=24, messages=FRANCE, **EXACT)
     assert (answer.type, answer.role, answer.stop_reason) == ("message", "assistant", "end_turn")
     assert [block.type for block in answer.content] == ["text"]
     assert "Paris" in answer.content[0].text

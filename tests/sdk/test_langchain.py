@@ -29,7 +29,7 @@ def chat(request, model):
 
 
 def test_invoke(chat):
-    answer = chat.invoke([("system", "Be brief."), ("human", QUESTION)])
+    answer = chat.invoke([("human", QUESTION)])
     assert "Paris" in answer.content
     assert answer.usage_metadata["input_tokens"] > 0 and answer.usage_metadata["output_tokens"] > 0
 

@@ -62,14 +62,46 @@ struct Ask {
     after_model: String,
     head: String,
     end_mark: &'static [u8],
+    says: (u64, u64),
+}
+
+/// One of the forms in which the same is asked.
+struct Api {
+    path: &'static str,
+    /// What the conversation is called.
+    turns: &'static str,
+    /// What a stream ends with.
+    end_mark: &'static [u8],
+    /// How often a stream says each word: Responses repeats all of it in its last events.
+    repeats: u64,
+    /// How often the word stands in the names of its fields.
+    besides: u64,
+}
+
+impl Api {
+    fn named(name: &str) -> Result<Self, Wrong> {
+        let api = |path, turns, end_mark, (repeats, besides)| Self {
+            path,
+            turns,
+            end_mark,
+            repeats,
+            besides,
+        };
+        Ok(match name {
+            "messages" => api("/v1/messages", "messages", b"\"message_stop\"", (1, 8)),
+            "ollama" => api("/api/chat", "messages", b"\"done\":true", (1, 0)),
+            "openai" => api("/v1/chat/completions", "messages", b"[DONE]", (1, 0)),
+            "responses" => api("/v1/responses", "input", b"\"response.completed\"", (5, 3)),
+            other => return Err(Wrong(format!("no api {other:?}"))),
+        })
+    }
 }
 
 impl Ask {
     fn new(options: &Options, stream: bool) -> Result<Self, Wrong> {
         let port = options.number("port", 0)?;
-        let ollama = options.text("api") == Some("ollama");
-        let path = if ollama { "/api/chat" } else { "/v1/chat/completions" };
-        let path = options.text("path").unwrap_or(path);
+        let api = Api::named(options.text("api").unwrap_or("openai"))?;
+        let path = options.text("path").unwrap_or(api.path);
         let text = usize::try_from(options.number("text", 80)?).unwrap_or(80);
         let question =
             "Why is the sky blue by day, and red when the sun goes down? ".repeat(text / 60 + 1);
@@ -79,13 +111,15 @@ impl Ask {
             before_model: "{\"model\":\"".to_owned(),
             model: options.text("model").unwrap_or("plain").to_owned(),
             after_model: format!(
-                "\",\"messages\":[{{\"role\":\"system\",\"content\":\"Be brief.\"}},{{\"role\":\"user\",\"content\":\"{}\"}}],\"temperature\":0.2,\"max_tokens\":128,\"stream\":{stream}}}",
+                "\",\"{}\":[{{\"role\":\"system\",\"content\":\"Be brief.\"}},{{\"role\":\"user\",\"content\":\"{}\"}}],\"temperature\":0.2,\"max_tokens\":128,\"stream\":{stream}}}",
+                api.turns,
                 &question[..text]
             ),
             head: format!(
                 "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nAccept: */*\r\n{extra}Content-Length: "
             ),
-            end_mark: if ollama { b"\"done\":true" } else { b"[DONE]" },
+            end_mark: api.end_mark,
+            says: (api.repeats, api.besides),
         })
     }
 
@@ -248,7 +282,8 @@ async fn streams(ask: Rc<Ask>, options: &Options) -> Result<serde_json::Value, W
                 sleep_until(starts).await;
                 let numbers = index * repeat..(index + 1) * repeat;
                 let one = async |reader: &mut Reader, bytes: &[u8], tally: &mut Tally| {
-                    one_stream(reader, bytes, expect, ask.end_mark, tally).await
+                    one_stream(reader, bytes, expect * ask.says.0 + ask.says.1, ask.end_mark, tally)
+                        .await
                 };
                 one_by_one(&ask, numbers, Duration::ZERO, one).await
             })
@@ -303,14 +338,14 @@ impl Seen {
         self.first.get_or_insert_with(|| micros(self.began));
         // What is found across the cut was not in the tail alone.
         let known = self.tail.len();
-        self.tail.extend_from_slice(&piece[..piece.len().min(16)]);
+        self.tail.extend_from_slice(&piece[..piece.len().min(24)]);
         let crosses = |at: usize, length: usize| at < known && at + length > known;
         self.words +=
             memmem::find_iter(&self.tail, b"tok").filter(|at| crosses(*at, 3)).count() as u64;
         self.ended |= memmem::find_iter(&self.tail, end_mark).any(|at| crosses(at, end_mark.len()));
         self.words += memmem::find_iter(piece, b"tok").count() as u64;
         self.ended |= memmem::find(piece, end_mark).is_some();
-        let keep = piece.len().min(12);
+        let keep = piece.len().min(24);
         self.tail.clear();
         self.tail.extend_from_slice(&piece[piece.len() - keep..]);
     }
