@@ -7,21 +7,28 @@
 //!
 //! ```text
 //! bytes in -> server::conn (framing, deadlines) -> hyper -> server (limits, Host, Origin, token)
-//!          -> dialect::openai (decode) -> chat::Request -> dispatch
+//!          -> dialect::Door (decode) -> chat::Request -> dispatch
 //!          -> router (which targets, in which order) -> provider (one attempt)
-//!          -> dialect (Relay or Collector) -> bytes out
+//!          -> dialect (Relay, Collector or a whole answer) -> bytes out
 //! ```
+//!
+//! A [`dialect::Door`] is what a client calls, a [`dialect::Dialect`] what a provider speaks. Seven
+//! doors and four dialects meet in the neutral vocabulary, so nothing is written per pair. Where
+//! the door is the provider's own, the client's bytes go on as they are, fields that we do not
+//! know with them, and the answer comes back so.
 //!
 //! - [`server`] accepts, checks, reads the body under a [`budget`] reservation and hands
 //!   [`dispatch`] a decoded [`chat::Request`], with the client's own bytes beside it.
 //! - [`dispatch`] resolves the name, asks [`router::plan()`] for an order, and makes one attempt
-//!   after the other until a first token is there.
+//!   after the other until a first token is there. A target that lacks what the request needs
+//!   ([`chat::Need`]) is passed by before anything is sent. A whole answer is held against the
+//!   client's JSON schema where the provider does not see to that.
 //! - [`provider`] makes one attempt: its turn, the model's context window and load, the call, the
 //!   status. A failure says what the target's health learns and what may be tried next. It speaks
 //!   HTTP/1.1 itself (`provider::http1`): a stream that waits must hold no buffer.
 //! - [`dialect::Relay`] turns the provider's stream into the client's as it comes. Where both speak
 //!   the same dialect the frames go on as slices of what was received. [`dialect::Collector`]
-//!   gathers an answer that is no stream.
+//!   gathers an answer that is no stream. How large things may be is one table: `dialect::limits`.
 //!
 //! # The levels
 //!
@@ -75,12 +82,16 @@
 //!
 //! # Where things go
 //!
-//! - A provider of a known dialect needs a `base_url` and no code.
-//! - A new dialect is a folder in [`dialect`] (decode what it answers, encode what it is asked), a
-//!   [`config::ProviderKind`], its addresses in `provider::Paths`, and its arms in
-//!   `provider::attempt` and `dispatch::chat`. The compiler names them all: no match on these types
-//!   has a wildcard.
-//! - A new path is a row of the table in `server::route` and a handler.
+//! - A provider of a known dialect needs a `base_url` and no code; what it refuses goes into `omit`,
+//!   what it cannot do into `lacks`.
+//! - A new dialect of providers is a folder in [`dialect`] (`to_provider`, `from_provider`,
+//!   `read_stream`), a [`config::ProviderKind`], its addresses and bodies in `provider::wire`, what
+//!   it can in `provider::ability`. The compiler names them all: no match on these types has a
+//!   wildcard.
+//! - A new form for clients is a [`dialect::Door`] (`from_client`, `to_client`, `write_stream`) and
+//!   a row of the table in `server::route`. Both get a fixture in `tests/fixtures` and a row or a
+//!   column of `tests/it/matrix.rs`.
+//! - Another path is a row of the table in `server::route` and a handler.
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
 //! - A rule for choosing targets belongs in [`router`], with a row in its tables.

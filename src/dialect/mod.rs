@@ -21,6 +21,7 @@ mod door;
 mod encoder;
 mod field;
 mod frames;
+mod limits;
 mod refusal;
 mod relay;
 mod schema;
@@ -32,6 +33,7 @@ use crate::chat::Event;
 
 pub use body::with_model;
 pub use door::Door;
+pub use limits::{DEEPEST_JSON, LONGEST_ARGUMENTS, Limit, MOST_CALLS};
 pub use refusal::{Class, Refusal, decode_error};
 pub use relay::{Broken, Collector, Facts, Relay};
 pub use schema::violation;

@@ -10,6 +10,7 @@ use crate::chat::{Error, Event, FinishReason, Request, Response, Usage};
 use crate::dialect::decoder::Decoder;
 use crate::dialect::encoder::{Encoder, write_error};
 use crate::dialect::frames::Ends;
+use crate::dialect::limits::{CallBounds, Limit};
 use crate::dialect::{BadAnswer, Dialect, Door, Stamp, Took, violation};
 
 /// Why a stream is no answer.
@@ -23,8 +24,8 @@ pub enum Broken {
     Error(Error),
     /// The answer does not follow the client's schema; says where.
     OffSchema(String),
-    /// One event is larger than allowed.
-    TooLong,
+    /// Something of it is larger than allowed.
+    TooLong(Limit),
 }
 
 impl From<BadAnswer> for Broken {
@@ -78,7 +79,7 @@ impl Frames {
         }
         let rest = chunk.get(start..).unwrap_or_default();
         if self.held.len() + rest.len() > self.most {
-            return Err(Broken::TooLong);
+            return Err(Broken::TooLong(Limit::Frame));
         }
         self.held.extend_from_slice(rest);
         Ok(())
@@ -124,6 +125,7 @@ pub struct Relay {
     decoder: Decoder,
     way: Way,
     judge: Option<Judge>,
+    calls: CallBounds,
     facts: Facts,
 }
 
@@ -196,6 +198,7 @@ impl Relay {
             decoder: Decoder::new(dialect),
             way,
             judge: None,
+            calls: CallBounds::default(),
             facts: Facts::default(),
         }
     }
@@ -240,7 +243,7 @@ impl Relay {
     /// # Errors
     /// The stream is no answer. What came before that is in `out`; nothing of the frame at fault.
     pub fn push(&mut self, chunk: &Bytes, out: &mut Vec<Bytes>) -> Result<(), Broken> {
-        let Self { frames, decoder, way, judge, facts, .. } = self;
+        let Self { frames, decoder, way, judge, calls, facts, .. } = self;
         match way {
             Way::Verbatim => {
                 let mut sink = Verbatim { facts, decoder, out, chunk, run: 0..0 };
@@ -249,11 +252,12 @@ impl Relay {
                 done
             }
             Way::Translate(encoder) => {
-                let mut sink = Translate { facts, decoder, judge, encoder, written: Vec::new() };
+                let mut sink =
+                    Translate { facts, decoder, judge, calls, encoder, written: Vec::new() };
                 let done = frames.read(chunk, &mut sink);
                 sink.flush(out);
                 match encoder.held_bytes() > frames.most {
-                    true => done.and(Err(Broken::TooLong)),
+                    true => done.and(Err(Broken::TooLong(Limit::Gathered))),
                     false => done,
                 }
             }
@@ -265,7 +269,7 @@ impl Relay {
     /// # Errors
     /// It ended without its end mark.
     pub fn end(&mut self, out: &mut Vec<Bytes>) -> Result<(), Broken> {
-        let Self { frames, dialect, decoder, way, judge, facts, .. } = self;
+        let Self { frames, dialect, decoder, way, judge, calls, facts, .. } = self;
         let may_end = |facts: &Facts| dialect.ends_with_reason() && facts.finish.is_some();
         match way {
             Way::Verbatim => {
@@ -281,7 +285,8 @@ impl Relay {
                 }
             }
             Way::Translate(encoder) => {
-                let mut sink = Translate { facts, decoder, judge, encoder, written: Vec::new() };
+                let mut sink =
+                    Translate { facts, decoder, judge, calls, encoder, written: Vec::new() };
                 let done = frames.finish(&mut sink);
                 if done.is_ok() && !sink.facts.done && may_end(sink.facts) {
                     let ended = sink.done();
@@ -348,6 +353,7 @@ struct Translate<'a> {
     facts: &'a mut Facts,
     decoder: &'a mut Decoder,
     judge: &'a mut Option<Judge>,
+    calls: &'a mut CallBounds,
     encoder: &'a mut Encoder,
     written: Vec<u8>,
 }
@@ -373,9 +379,10 @@ impl Translate<'_> {
 
 impl Taker for Translate<'_> {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let Self { facts, decoder, judge, encoder, written } = self;
+        let Self { facts, decoder, judge, calls, encoder, written } = self;
         decoder.frame(frame, &mut |event| {
             facts.note(&event)?;
+            calls.hear(&event)?;
             if let Some(judge) = judge {
                 judge.hear(&event)?;
             }
@@ -396,6 +403,7 @@ pub struct Collector {
     size: usize,
     /// The stream's last frame, where its own words are wanted.
     last: Vec<u8>,
+    calls: CallBounds,
 }
 
 impl Collector {
@@ -408,6 +416,7 @@ impl Collector {
             response: Response::default(),
             size: 0,
             last: Vec::new(),
+            calls: CallBounds::default(),
         }
     }
 
@@ -426,8 +435,8 @@ impl Collector {
     /// # Errors
     /// The stream is no answer.
     pub fn push(&mut self, chunk: &Bytes) -> Result<(), Broken> {
-        let Self { frames, decoder, facts, response, size, last } = self;
-        frames.read(chunk, &mut Gather { facts, decoder, response, size, last })
+        let Self { frames, decoder, facts, response, size, last, calls } = self;
+        frames.read(chunk, &mut Gather { facts, decoder, response, size, last, calls })
     }
 
     /// The provider has ended its stream. Returns with the answer the stream's last frame, which
@@ -436,8 +445,8 @@ impl Collector {
     /// # Errors
     /// It ended without its end mark.
     pub fn end(mut self) -> Result<(Response, Vec<u8>), Broken> {
-        let Self { frames, decoder, facts, response, size, last } = &mut self;
-        frames.finish(&mut Gather { facts, decoder, response, size, last })?;
+        let Self { frames, decoder, facts, response, size, last, calls } = &mut self;
+        frames.finish(&mut Gather { facts, decoder, response, size, last, calls })?;
         if self.facts.done { Ok((self.response, self.last)) } else { Err(Broken::Cut) }
     }
 }
@@ -448,13 +457,15 @@ struct Gather<'a> {
     response: &'a mut Response,
     size: &'a mut usize,
     last: &'a mut Vec<u8>,
+    calls: &'a mut CallBounds,
 }
 
 impl Taker for Gather<'_> {
     fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let Self { facts, decoder, response, size, last } = self;
+        let Self { facts, decoder, response, size, last, calls } = self;
         decoder.frame(frame, &mut |event| {
             facts.note(&event)?;
+            calls.hear(&event)?;
             **size += match &event {
                 Event::Text(text)
                 | Event::Thinking(text)

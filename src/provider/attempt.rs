@@ -404,7 +404,7 @@ impl Upstream {
     pub fn broken(&self, target: &str, broken: Broken) -> Failure {
         match broken {
             Broken::BadAnswer(why) => self.no_answer(target, &why),
-            Broken::Cut | Broken::Error(_) | Broken::OffSchema(_) | Broken::TooLong => {
+            Broken::Cut | Broken::Error(_) | Broken::OffSchema(_) | Broken::TooLong(_) => {
                 Failure::broken(target, broken)
             }
         }

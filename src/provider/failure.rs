@@ -209,9 +209,7 @@ impl Failure {
             Broken::Error(error) => Self::reported(target, error),
             Broken::BadAnswer(why) => Self::bad_answer(target, &why),
             Broken::OffSchema(why) => Self::off_schema(target, &why),
-            Broken::TooLong => {
-                Self::bad_answer(target, "one event of it is larger than max_answer")
-            }
+            Broken::TooLong(limit) => Self::bad_answer(target, &limit.to_string()),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::budget::Reservation;
 use crate::chat::{EmbedRequest, EmbedResponse, Error, Message, Part, Request as Chat, Role};
 use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
-use crate::dialect::{Dialect, Door, Took, anthropic, ollama, openai};
+use crate::dialect::{DEEPEST_JSON, Dialect, Door, Took, anthropic, ollama, openai};
 use crate::dispatch::{AnswerBody, ChatJob, CountJob, Counted, EmbedBody, EmbedJob, Sent, Wishes};
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
@@ -25,9 +25,6 @@ use crate::server::names::{
 use crate::server::respond::{self, JSON, with_trail};
 use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway, ollama as about};
-
-/// Deepest nesting of a JSON body: what is deeper is an attack on a parser's stack.
-const DEEPEST_JSON: usize = 32;
 
 /// Serves one of the inference paths.
 pub(super) async fn serve(

@@ -139,6 +139,9 @@ fn fields_that_a_service_refuses_are_left_out() {
     });
 }
 
+/// Where an error's type and its message stand.
+type Form = fn(&Value) -> (&Value, &Value);
+
 #[test]
 fn errors_have_the_form_of_their_path() {
     run(async {
@@ -151,7 +154,7 @@ fn errors_have_the_form_of_their_path() {
         let bad = json!([{"role": "oracle", "content": "x"}]);
         let body = |model: &str, turns: &Value| json!({"model": model, "max_tokens": 1, "messages": turns});
         // 404, 400 and what a provider said.
-        let forms: [(&str, fn(&Value) -> (&Value, &Value)); 3] = [
+        let forms: [(&str, Form); 3] = [
             ("/v1/chat/completions", |it| (&it["error"]["type"], &it["error"]["message"])),
             ("/v1/messages", |it| (&it["error"]["type"], &it["error"]["message"])),
             ("/api/chat", |it| (&Value::Null, &it["error"])),

@@ -2,6 +2,8 @@
 
 use crate::chat::{Kind, ToolCall};
 
+use crate::dialect::{LONGEST_ARGUMENTS, MOST_CALLS};
+
 use super::*;
 
 const MOST: usize = 64 * 1024;
@@ -195,7 +197,7 @@ fn what_is_no_event_and_what_never_ends() {
     let endless = vec![b'x'; MOST + 1];
     for relay in [verbatim(), to_openai()] {
         let (done, out, _) = relayed(relay, &[&endless[..MOST / 2], &endless[MOST / 2..]]);
-        assert_eq!((done, out.as_str()), (Err(Broken::TooLong), ""));
+        assert_eq!((done, out.as_str()), (Err(Broken::TooLong(Limit::Frame)), ""));
     }
 }
 
@@ -206,4 +208,36 @@ fn an_error_of_ours_is_an_event_without_end_mark() {
     let text = String::from_utf8(out.concat()).unwrap();
     assert!(text.starts_with("data: {\"error\":{\"message\":\"too late\""), "{text}");
     assert!(text.ends_with("}\n\n") && !text.contains("[DONE]"));
+}
+
+#[test]
+fn tool_calls_have_bounds_of_their_own() {
+    let call = |index: u32, arguments: &str| {
+        let body = serde_json::json!({"choices": [{"index": 0, "delta": {"tool_calls": [
+            {"index": index, "id": "c", "function": {"name": "f", "arguments": arguments}}]}}]});
+        Bytes::from(format!("data: {body}\n\n"))
+    };
+    let half = "x".repeat(LONGEST_ARGUMENTS / 2);
+    let table = [
+        (vec![call(0, &half), call(0, &half)], Ok(())),
+        (vec![call(0, &half), call(0, &half), call(0, "x")], Err(Limit::Arguments)),
+        (vec![call(0, &half), call(1, &half), call(1, &half)], Ok(())),
+        (vec![call(MOST_CALLS, "{}")], Err(Limit::Calls)),
+    ];
+    for (pieces, want) in table {
+        let request = Request::default();
+        let most = 4 * LONGEST_ARGUMENTS;
+        let mut relay =
+            Relay::translating(Dialect::OpenAi, Door::Messages, &request, Stamp::default(), most);
+        let done: Result<Vec<()>, Broken> =
+            pieces.iter().map(|piece| relay.push(piece, &mut Vec::new())).collect();
+        assert_eq!(done.map(|_| ()), want.map_err(Broken::TooLong));
+    }
+    // What is put together until the end is bounded by the whole answer.
+    let request = Request::default();
+    let mut relay =
+        Relay::translating(Dialect::OpenAi, Door::OllamaChat, &request, Stamp::default(), 1000);
+    relay.push(&call(0, &"x".repeat(600)), &mut Vec::new()).unwrap();
+    let held = relay.push(&call(0, &"x".repeat(600)), &mut Vec::new());
+    assert_eq!(held, Err(Broken::TooLong(Limit::Gathered)));
 }

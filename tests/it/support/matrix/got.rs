@@ -39,9 +39,12 @@ pub fn stream(client: Client, answer: &Answer) -> Got {
     match client {
         Client::Ollama => {
             let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-            lines.fold(Got::default(), ollama_line)
+            lines.fold(Got::default(), |got, line| ollama_line(got, &line))
         }
-        Client::Chat => text.split("\n\n").filter_map(data_of).fold(Got::default(), chat_piece),
+        Client::Chat => text
+            .split("\n\n")
+            .filter_map(data_of)
+            .fold(Got::default(), |got, data| chat_piece(got, &data)),
         Client::Messages => {
             let mut open = Open::default();
             blocks(&text).fold(Got::default(), |got, event| message_event(got, &mut open, &event))
@@ -117,7 +120,7 @@ fn chat(json: &Value) -> Got {
     }
 }
 
-fn chat_piece(mut got: Got, data: String) -> Got {
+fn chat_piece(mut got: Got, data: &str) -> Got {
     assert!(!got.ended && got.error.is_none(), "after the end: {data}");
     if data == "[DONE]" {
         got.ended = true;
@@ -126,7 +129,7 @@ fn chat_piece(mut got: Got, data: String) -> Got {
         }
         return got;
     }
-    let json: Value = serde_json::from_str(&data).unwrap_or_else(|_| panic!("{data}"));
+    let json: Value = serde_json::from_str(data).unwrap_or_else(|_| panic!("{data}"));
     if json.get("error").is_some_and(|it| !it.is_null()) {
         got.error = Some(word(&json["error"]["message"]));
         return got;
@@ -258,10 +261,10 @@ fn message_event(mut got: Got, state: &mut Open, event: &Value) -> Got {
 
 fn ollama(json: &Value) -> Got {
     assert_eq!(json["done"], true, "{json}");
-    ollama_line(Got::default(), json.clone())
+    ollama_line(Got::default(), json)
 }
 
-fn ollama_line(mut got: Got, json: Value) -> Got {
+fn ollama_line(mut got: Got, json: &Value) -> Got {
     assert!(!got.ended && got.error.is_none(), "after the end: {json}");
     if let Some(error) = json.get("error") {
         got.error = Some(word(error));

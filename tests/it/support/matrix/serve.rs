@@ -49,8 +49,8 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 
-fn events(media: &str, blocks: Vec<String>) -> Vec<Act> {
-    vec![Act::Send(reply::pieces(media, &blocks))]
+fn events(media: &str, blocks: &[String]) -> Vec<Act> {
+    vec![Act::Send(reply::pieces(media, blocks))]
 }
 
 /// A stream whose last event comes only when its fake is released: what came before it has gone out
@@ -132,7 +132,7 @@ fn openai(case: Case, seen: &Seen) -> Vec<Act> {
         blocks.push(format!("data: {last}\n\n"));
     }
     blocks.push("data: [DONE]\n\n".to_owned());
-    events(SSE, blocks)
+    events(SSE, &blocks)
 }
 
 // --- Anthropic
@@ -193,7 +193,7 @@ fn anthropic(case: Case, seen: &Seen) -> Vec<Act> {
     blocks.push(event(json!({"type": "message_delta", "delta": {"stop_reason": stop,
         "stop_sequence": null}, "usage": {"output_tokens": 3}})));
     blocks.push(event(json!({"type": "message_stop"})));
-    events(SSE, blocks)
+    events(SSE, &blocks)
 }
 
 fn anthropic_block(index: usize, block: &Value) -> Vec<Value> {
@@ -286,7 +286,7 @@ fn gemini(case: Case) -> Vec<Act> {
         blocks.push("data: {\"error\":{\"code\":500,\"message\":\"it broke\",\"status\":\"INTERNAL\"}}\r\n\r\n".to_owned());
         return broken(SSE, &blocks);
     }
-    events(SSE, blocks)
+    events(SSE, &blocks)
 }
 
 // --- Ollama
@@ -324,7 +324,7 @@ fn ollama(case: Case) -> Vec<Act> {
         json!({"done": true, "done_reason": reason, "total_duration": 9, "load_duration": 1,
             "prompt_eval_count": 12, "prompt_eval_duration": 2, "eval_count": 3, "eval_duration": 4}),
     ));
-    events("application/x-ndjson", lines)
+    events("application/x-ndjson", &lines)
 }
 
 // --- What they must have been asked
