@@ -111,16 +111,8 @@ fn openai(case: Case, seen: &Seen) -> Vec<Act> {
             .extend(pieces(THOUGHT).map(|it| chunk(json!({"reasoning_content": it}), Value::Null)));
     }
     blocks.extend(pieces(text(case)).map(|it| chunk(json!({"content": it}), Value::Null)));
-    for mut call in called {
-        let arguments = call["function"]["arguments"].as_str().unwrap().to_owned();
-        call["function"]["arguments"] = json!("");
-        let index = call["index"].clone();
-        blocks.push(chunk(json!({"tool_calls": [call]}), Value::Null));
-        for half in [&arguments[..1], &arguments[1..]] {
-            let piece = json!({"index": index, "function": {"arguments": half}});
-            blocks.push(chunk(json!({"tool_calls": [piece]}), Value::Null));
-        }
-    }
+    let in_pieces = called.into_iter().flat_map(openai_pieces);
+    blocks.extend(in_pieces.map(|it| chunk(json!({"tool_calls": [it]}), Value::Null)));
     if case == Case::ErrorWithin {
         blocks.push("data: {\"error\":{\"message\":\"it broke\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n".to_owned());
         return broken(SSE, &blocks);
@@ -133,6 +125,16 @@ fn openai(case: Case, seen: &Seen) -> Vec<Act> {
     }
     blocks.push("data: [DONE]\n\n".to_owned());
     events(SSE, &blocks)
+}
+
+/// A call as it is streamed: id and name first, then the arguments by and by.
+fn openai_pieces(mut call: Value) -> Vec<Value> {
+    let arguments = call["function"]["arguments"].take();
+    let arguments = arguments.as_str().unwrap();
+    call["function"]["arguments"] = json!("");
+    let piece = |half: &str| json!({"index": call["index"], "function": {"arguments": half}});
+    let halves = [piece(&arguments[..1]), piece(&arguments[1..])];
+    [vec![call], halves.into()].concat()
 }
 
 // --- Anthropic
@@ -170,7 +172,7 @@ fn anthropic(case: Case, seen: &Seen) -> Vec<Act> {
     }
     let event =
         |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap());
-    let mut start = usage.clone();
+    let mut start = usage;
     start["output_tokens"] = json!(1);
     let mut blocks = vec![
         event(json!({"type": "message_start", "message": {"id": "msg_a", "type": "message",
