@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor, value};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use crate::chat::Error;
@@ -133,6 +133,47 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     }
 }
 
+/// The names of a type's fields, as serde reads them.
+fn names_of<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    let mut names: &'static [&'static str] = &[];
+    // It ends as soon as it has told the names.
+    T::deserialize(Names(&mut names)).ok();
+    names
+}
+
+struct Names<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Names<'_> {
+    type Error = value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, value::Error> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, value::Error> {
+        Err(value::Error::custom("only the names are wanted"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The fields of a body that a request's type does not know: at most sixteen, for a log line.
+pub(super) fn unknown_fields<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Vec<String> {
+    let fields = Fields::of(body).unwrap_or_default();
+    let known = names_of::<T>();
+    let others = fields.0.iter().filter(|(name, _)| !known.contains(&&**name));
+    others.map(|(name, _)| name.chars().take(64).collect()).take(16).collect()
+}
+
 /// Borrowed where nothing in it was escaped.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -153,6 +194,20 @@ mod tests {
         let written = String::from_utf8(fields.write()).unwrap();
         assert_eq!(written, r#"{"bee":[1.50, "\u0041"],"a":7,"d":"new"}"#);
         assert!(Fields::of(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_type_tells_its_fields() {
+        #[derive(Deserialize)]
+        #[expect(dead_code, reason = "only its names are asked for")]
+        struct Body {
+            model: String,
+            r#type: u32,
+        }
+        assert_eq!(names_of::<Body>(), ["model", "type"]);
+        let body = br#"{"model":"m","new":1,"type":2,"n\u0065w2":{"model":3}}"#;
+        assert_eq!(unknown_fields::<Body>(body), ["new", "new2"]);
+        assert_eq!(unknown_fields::<Body>(b"no JSON"), [""; 0]);
     }
 
     #[test]

@@ -52,6 +52,19 @@ impl Door {
         }
     }
 
+    /// The fields of a request that are known to nobody here: they reach a provider of the client's
+    /// own dialect, and nobody else.
+    pub fn unknown_fields(self, body: &[u8]) -> Vec<String> {
+        match self {
+            Self::Ask => Vec::new(),
+            Self::Chat => openai::unknown_fields(body),
+            Self::Completions => openai::unknown_completion_fields(body),
+            Self::Generate | Self::OllamaChat => ollama::unknown_fields(body),
+            Self::Messages => anthropic::unknown_fields(body),
+            Self::Responses => openai::unknown_responses_fields(body),
+        }
+    }
+
     /// Writes a whole answer.
     pub fn encode(
         self,

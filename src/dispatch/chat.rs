@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
+use tracing::Level;
 
 use crate::budget::Reservation;
 use crate::chat::{Error, Format, Kind, Need, Request, Usage};
@@ -159,6 +160,7 @@ impl ChatOperation<'_> {
         let upstream = self.dispatch.providers.get(&step.target.provider);
         let upstream = Arc::clone(upstream.ok_or_else(|| gone(trial))?);
         let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
+        self.tell_lost_fields(&upstream, trial);
         let exchange = upstream.chat(&self.call(&step, &self.job.request, true)).await?;
         let content = if self.job.request.stream {
             let begun = self.begin(&upstream, exchange, trial, &mut reservation).await?;
@@ -175,6 +177,18 @@ impl ChatOperation<'_> {
             })
         };
         Ok(Opened { upstream, content, reservation })
+    }
+
+    /// Says which fields the target will not be told, because it speaks another dialect.
+    fn tell_lost_fields(&self, upstream: &Upstream, trial: &Trial) {
+        let Some(sent) = &self.job.sent else { return };
+        if self.job.is_native(upstream) || !tracing::enabled!(Level::DEBUG) {
+            return;
+        }
+        let fields = self.job.door.unknown_fields(&sent.body);
+        if !fields.is_empty() {
+            tracing::debug!(target = %trial.name(), ?fields, "fields that it does not know are left out");
+        }
     }
 
     fn call<'a>(&'a self, step: &Step<'a>, request: &'a Request, own: bool) -> ChatCall<'a> {

@@ -354,3 +354,20 @@ fn a_prompt_that_a_provider_will_not_answer_is_no_fault_of_it() {
         assert_eq!(second.chats(), 0, "another provider is not asked to do what one refused");
     });
 }
+
+#[test]
+fn what_a_target_of_another_dialect_is_not_told_is_in_the_log() {
+    run(async {
+        let small = Ollama::saying("small");
+        let tables = small.local("local") + NO_RETRY + "[log]\nlevel = \"debug\"\n";
+        let gateway = Gateway::with(&tables).await;
+        let mut body = openai::request("local/tiny", "a secret question", false);
+        body["safety_identifier"] = json!("a secret name");
+        gateway.post(openai::CHAT, &body).await.expect(200);
+        assert!(small.chats()[0].json().get("safety_identifier").is_none());
+        let log = gateway.log();
+        let line = log.lines().find(|line| line.contains("left out")).unwrap();
+        assert!(line.contains("safety_identifier") && line.contains("local/tiny"), "{line}");
+        assert!(!log.contains("secret"), "{log}");
+    });
+}

@@ -9,7 +9,7 @@ use crate::chat::{
     Effort, Error, Format, Image, Message, Part, Request, Role, Sampling, Schema, Tool, ToolCall,
     ToolChoice,
 };
-use crate::dialect::body::{model, object};
+use crate::dialect::body::{self, model, object};
 use crate::dialect::field::{At, Raw, bad, field, value};
 
 #[derive(Deserialize)]
@@ -47,6 +47,11 @@ struct Body<'a> {
     mcp_servers: Raw<'a>,
     #[serde(borrow)]
     context_management: Raw<'a>,
+}
+
+/// The fields of a request that no target of another dialect is told.
+pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
+    body::unknown_fields::<Body<'_>>(body)
 }
 
 /// Decodes a request of /v1/messages, and where its model's name stands.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::chat::{FinishReason, Usage};
 
+pub(in crate::dialect) use from_client::unknown_fields;
 pub use from_client::{decode_count, decode_messages};
 pub use from_provider::{check_response, decode_count_answer, decode_response};
 pub use read_stream::StreamDecoder;

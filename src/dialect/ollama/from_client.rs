@@ -10,7 +10,7 @@ use crate::chat::{
     Effort, EmbedInput, EmbedRequest, Error, Format, Image, Message, Part, Prompt, Request, Role,
     Sampling, Schema, Tool, ToolCall,
 };
-use crate::dialect::body::{model, object};
+use crate::dialect::body::{self, model, object};
 use crate::dialect::field::{At, Raw, bad, field, value};
 use crate::dialect::openai;
 
@@ -49,6 +49,11 @@ struct Body<'a> {
     keep_alive: Raw<'a>,
     #[serde(borrow)]
     stream: Raw<'a>,
+}
+
+/// The fields of a request that no target of another dialect is told.
+pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
+    body::unknown_fields::<Body<'_>>(body)
 }
 
 /// Decodes a request of /api/chat, and where its model's name stands.

@@ -7,6 +7,7 @@ mod read_stream;
 mod to_client;
 mod to_provider;
 
+pub(in crate::dialect) use from_client::unknown_fields;
 pub use from_client::{
     Show, decode_chat, decode_embed, decode_embeddings, decode_generate, decode_show,
 };

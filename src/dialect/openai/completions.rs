@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::chat::{
     Error, Event, FinishReason, Message, Part, Prompt, Request, Response, Role, Sampling, Usage,
 };
-use crate::dialect::body::{model, object};
+use crate::dialect::body::{self, model, object};
 use crate::dialect::field::{Raw, field};
 use crate::dialect::openai::from_client::{StreamOptions, stop};
 use crate::dialect::openai::to_client::{UsageBody, finish_word};
@@ -52,6 +52,11 @@ struct Body<'a> {
     logprobs: Raw<'a>,
     #[serde(borrow)]
     logit_bias: Raw<'a>,
+}
+
+/// The fields of a request that no target of another dialect is told.
+pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
+    body::unknown_fields::<Body<'_>>(body)
 }
 
 /// Decodes a request of /v1/completions, and where its model's name stands.

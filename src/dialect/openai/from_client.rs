@@ -12,7 +12,7 @@ use crate::chat::{
     Effort, Error, Format, Image, Message, Part, Request, Role, Sampling, Schema, Tool, ToolCall,
     ToolChoice,
 };
-use crate::dialect::body::{model, object};
+use crate::dialect::body::{self, model, object};
 use crate::dialect::field::{At, Raw, bad, field, value};
 
 pub use embed::decode_embed;
@@ -75,6 +75,11 @@ struct ChatBody<'a> {
     web_search_options: Raw<'a>,
     #[serde(borrow)]
     functions: Raw<'a>,
+}
+
+/// The fields of a request that no target of another dialect is told.
+pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
+    body::unknown_fields::<ChatBody<'_>>(body)
 }
 
 /// Decodes a chat request. Returns with it where the model's name stands in the body, quotes

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::chat::{
@@ -117,13 +117,28 @@ enum Content<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum PartBody<'a> {
-    ImageUrl { image_url: ImageUrl },
+    ImageUrl { image_url: ImageUrl<'a> },
     Text { text: &'a str },
 }
 
 #[derive(Serialize)]
-struct ImageUrl {
-    url: String,
+struct ImageUrl<'a> {
+    url: Address<'a>,
+}
+
+/// A picture's address, or the picture itself as one (RFC 2397). It is written where it goes:
+/// pictures are large, and a copy more would be one too many.
+struct Address<'a>(&'a Image);
+
+impl Serialize for Address<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Image::Url(url) => serializer.serialize_str(url),
+            Image::Base64 { media_type, data } => {
+                serializer.collect_str(&format_args!("data:{media_type};base64,{data}"))
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -290,12 +305,8 @@ fn content(message: &Message) -> Result<Content<'_>, Unsupported> {
 fn part_body(part: &Part) -> Result<Option<PartBody<'_>>, Unsupported> {
     Ok(match part {
         Part::Text(text) => Some(PartBody::Text { text }),
-        Part::Image(Image::Url(url)) => {
-            Some(PartBody::ImageUrl { image_url: ImageUrl { url: url.clone() } })
-        }
-        Part::Image(Image::Base64 { media_type, data }) => {
-            let url = format!("data:{media_type};base64,{data}");
-            Some(PartBody::ImageUrl { image_url: ImageUrl { url } })
+        Part::Image(image) => {
+            Some(PartBody::ImageUrl { image_url: ImageUrl { url: Address(image) } })
         }
         Part::Thinking { .. } => None,
         Part::Other(kind) => return Err(Unsupported(format!("content of type {kind}"))),

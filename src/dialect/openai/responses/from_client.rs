@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::chat::{
     Error, Format, Message, Part, Request, Role, Sampling, Schema, Tool, ToolCall, ToolChoice,
 };
-use crate::dialect::body::{model, object};
+use crate::dialect::body::{self, model, object};
 use crate::dialect::field::{At, Raw, bad, field, value};
 use crate::dialect::openai::from_client::{effort_word, image};
 
@@ -52,6 +52,11 @@ struct Body<'a> {
     prompt: Raw<'a>,
     #[serde(borrow)]
     top_logprobs: Raw<'a>,
+}
+
+/// The fields of a request that no target of another dialect is told.
+pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
+    body::unknown_fields::<Body<'_>>(body)
 }
 
 /// Decodes a request of /v1/responses, and where its model's name stands. That it be stored is the

@@ -6,5 +6,6 @@ mod object;
 mod write_stream;
 
 pub use from_client::decode_responses;
+pub(in crate::dialect) use from_client::unknown_fields;
 pub use object::encode_response;
 pub use write_stream::StreamEncoder;
