@@ -1,17 +1,24 @@
 //! A provider's stream on its way: decoded as it comes, and forwarded or gathered.
 
+mod collect;
+mod cutter;
+mod judge;
+
 use std::mem::take;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::chat::{Error, Event, FinishReason, Request, Response, Usage};
+use crate::chat::{Error, Event, FinishReason, Request, Usage};
 use crate::dialect::decoder::Decoder;
 use crate::dialect::encoder::{Encoder, write_error};
-use crate::dialect::frames::Ends;
 use crate::dialect::limits::{CallBounds, Limit};
-use crate::dialect::{BadAnswer, Dialect, Door, Stamp, Took, violation};
+use crate::dialect::relay::cutter::{Frames, Passed, Taker};
+use crate::dialect::relay::judge::Judge;
+use crate::dialect::{BadAnswer, Dialect, Door, Stamp, Took};
+
+pub use collect::Collector;
 
 /// Why a stream is no answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,75 +54,6 @@ pub struct Facts {
     pub done: bool,
 }
 
-/// Cuts a stream into frames. A frame that spans reads is held, and is the only thing that is.
-#[derive(Debug)]
-struct Frames {
-    ends: Ends,
-    held: Vec<u8>,
-    most: usize,
-}
-
-impl Frames {
-    fn of(dialect: Dialect, most: usize) -> Self {
-        Self { ends: dialect.ends(), held: Vec::new(), most }
-    }
-
-    /// Hands each whole frame of the chunk to `sink`; holds the rest.
-    fn read(&mut self, chunk: &[u8], sink: &mut impl Taker) -> Result<(), Broken> {
-        let mut start = 0;
-        while let Some(length) = self.ends.next(chunk.get(start..).unwrap_or_default()) {
-            let end = start + length;
-            let frame = chunk.get(start..end).unwrap_or_default();
-            if self.held.is_empty() {
-                sink.frame(frame)?;
-                sink.pass(Passed::Received(start..end));
-            } else {
-                self.held.extend_from_slice(frame);
-                let whole = take(&mut self.held);
-                sink.frame(&whole)?;
-                sink.pass(Passed::Held(whole));
-            }
-            start = end;
-        }
-        let rest = chunk.get(start..).unwrap_or_default();
-        if self.held.len() + rest.len() > self.most {
-            return Err(Broken::TooLong(Limit::Frame));
-        }
-        self.held.extend_from_slice(rest);
-        Ok(())
-    }
-
-    /// The stream has ended: what is held is its last frame, though nothing ended it. Returns
-    /// whether there was one.
-    fn finish(&mut self, sink: &mut impl Taker) -> Result<bool, Broken> {
-        let last = take(&mut self.held);
-        let is_frame = !last.iter().all(u8::is_ascii_whitespace);
-        if is_frame {
-            sink.frame(&last)?;
-        }
-        if !last.is_empty() {
-            sink.pass(Passed::Held(last));
-        }
-        Ok(is_frame)
-    }
-}
-
-/// Where the bytes of a frame are.
-enum Passed {
-    /// It was put together of several reads.
-    Held(Vec<u8>),
-    /// In the chunk that was received last.
-    Received(Range<usize>),
-}
-
-trait Taker {
-    /// Looks at a whole frame.
-    fn frame(&mut self, frame: &[u8]) -> Result<(), Broken>;
-
-    /// Lets the frame that was looked at last pass on, if frames do.
-    fn pass(&mut self, _frame: Passed) {}
-}
-
 /// Turns a provider's stream into one in the client's form, as it comes.
 #[derive(Debug)]
 pub struct Relay {
@@ -127,39 +65,6 @@ pub struct Relay {
     judge: Option<Judge>,
     calls: CallBounds,
     facts: Facts,
-}
-
-/// Gathers an answer's text and holds it against a schema.
-#[derive(Debug)]
-struct Judge {
-    schema: Box<RawValue>,
-    text: String,
-    /// It is a refusal or a tool call, or was cut short: no answer by a schema, and it says so.
-    is_other: bool,
-}
-
-impl Judge {
-    fn hear(&mut self, event: &Event) -> Result<(), Broken> {
-        match event {
-            Event::Text(text) => self.text.push_str(text),
-            Event::Refusal(_) | Event::ToolCall(_) => self.is_other = true,
-            Event::Finish(FinishReason::ContentFilter | FinishReason::Length) => {
-                self.is_other = true;
-            }
-            Event::Done if !self.is_other => {
-                if let Some(why) = violation(&self.schema, &self.text) {
-                    return Err(Broken::OffSchema(why));
-                }
-            }
-            Event::Done
-            | Event::Error(_)
-            | Event::Finish(_)
-            | Event::Signature(_)
-            | Event::Thinking(_)
-            | Event::Usage(_) => {}
-        }
-        Ok(())
-    }
 }
 
 #[derive(Debug)]
@@ -207,8 +112,7 @@ impl Relay {
     /// ends with an error.
     #[must_use]
     pub fn held_to(self, schema: Box<RawValue>) -> Self {
-        let judge = Some(Judge { schema, text: String::new(), is_other: false });
-        Self { judge, ..self }
+        Self { judge: Some(Judge::new(schema)), ..self }
     }
 
     /// What the stream has told so far.
@@ -389,98 +293,6 @@ impl Taker for Translate<'_> {
             encoder.event(&event, written);
             Ok(())
         })
-    }
-}
-
-/// Gathers an Ollama's stream into a whole answer. Ollama is asked for a stream even where the
-/// client wants none, because only then a runner that hangs can be told from one that works.
-#[derive(Debug)]
-pub struct Collector {
-    frames: Frames,
-    decoder: Decoder,
-    facts: Facts,
-    response: Response,
-    size: usize,
-    /// The stream's last frame, where its own words are wanted.
-    last: Vec<u8>,
-    calls: CallBounds,
-}
-
-impl Collector {
-    /// `most` bounds one frame, in bytes.
-    pub fn ollama(most: usize) -> Self {
-        Self {
-            frames: Frames::of(Dialect::Ollama, most),
-            decoder: Decoder::new(Dialect::Ollama),
-            facts: Facts::default(),
-            response: Response::default(),
-            size: 0,
-            last: Vec::new(),
-            calls: CallBounds::default(),
-        }
-    }
-
-    /// What the stream has told so far.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    /// Bytes that are gathered and held.
-    pub fn size_bytes(&self) -> usize {
-        self.size + self.frames.held.capacity()
-    }
-
-    /// Takes what was received.
-    ///
-    /// # Errors
-    /// The stream is no answer.
-    pub fn push(&mut self, chunk: &Bytes) -> Result<(), Broken> {
-        let Self { frames, decoder, facts, response, size, last, calls } = self;
-        frames.read(chunk, &mut Gather { facts, decoder, response, size, last, calls })
-    }
-
-    /// The provider has ended its stream. Returns with the answer the stream's last frame, which
-    /// says more than we know.
-    ///
-    /// # Errors
-    /// It ended without its end mark.
-    pub fn end(mut self) -> Result<(Response, Vec<u8>), Broken> {
-        let Self { frames, decoder, facts, response, size, last, calls } = &mut self;
-        frames.finish(&mut Gather { facts, decoder, response, size, last, calls })?;
-        if self.facts.done { Ok((self.response, self.last)) } else { Err(Broken::Cut) }
-    }
-}
-
-struct Gather<'a> {
-    facts: &'a mut Facts,
-    decoder: &'a mut Decoder,
-    response: &'a mut Response,
-    size: &'a mut usize,
-    last: &'a mut Vec<u8>,
-    calls: &'a mut CallBounds,
-}
-
-impl Taker for Gather<'_> {
-    fn frame(&mut self, frame: &[u8]) -> Result<(), Broken> {
-        let Self { facts, decoder, response, size, last, calls } = self;
-        decoder.frame(frame, &mut |event| {
-            facts.note(&event)?;
-            calls.hear(&event)?;
-            **size += match &event {
-                Event::Text(text)
-                | Event::Thinking(text)
-                | Event::Signature(text)
-                | Event::Refusal(text) => text.len(),
-                Event::ToolCall(call) => call.arguments.len() + 64,
-                Event::Done | Event::Error(_) | Event::Finish(_) | Event::Usage(_) => 0,
-            };
-            response.add(event);
-            Ok(())
-        })?;
-        if facts.done && last.is_empty() {
-            last.extend_from_slice(frame);
-        }
-        Ok(())
     }
 }
 

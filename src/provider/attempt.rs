@@ -1,7 +1,6 @@
 //! One attempt: a turn, the model load, the call, and what the response's head says.
 
 use std::future::poll_fn;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::chat::{EmbedRequest, Error, Kind, Request};
+use crate::chat::{Error, Kind};
 use crate::config::{Locality, Place, ProviderKind, Target};
 use crate::dialect::ollama::{self as wire, Options, Shown};
-use crate::dialect::{Broken, Dialect, Door, Unsupported, anthropic, decode_error};
+use crate::dialect::{Broken, Unsupported, anthropic, decode_error};
+use crate::provider::call::{Call, ChatCall, CountCall, EmbedCall};
 use crate::provider::client::Response;
 use crate::provider::context::TooLong;
 use crate::provider::failure::{Failure, Phase};
@@ -39,70 +39,6 @@ const BETA: &str = "anthropic-beta";
 
 /// For what is no Ollama.
 const NO_OPTIONS: Options<'_> = Options { num_ctx: 0, keep_alive: "" };
-
-/// What every attempt is given.
-#[derive(Debug)]
-pub struct Call<'a> {
-    /// Who is to answer.
-    pub target: &'a Target,
-    /// Estimated tokens of the prompt.
-    pub estimate: u32,
-    /// When the client's or our own total time is over.
-    pub request_end: Instant,
-    /// How long a turn or a load may be waited for before another target is tried; `None` if
-    /// there is no other.
-    pub patience: Option<Duration>,
-    /// Where the request may be served.
-    pub locality: Locality,
-}
-
-/// The client's own body, for providers of its dialect.
-#[derive(Debug, Clone)]
-pub struct Original<'a> {
-    /// The body.
-    pub body: &'a [u8],
-    /// Where in it the model's name stands, with its quotes.
-    pub model_span: Range<usize>,
-}
-
-/// A chat request on its way to one target.
-#[derive(Debug)]
-pub struct ChatCall<'a> {
-    /// What every attempt is given.
-    pub call: Call<'a>,
-    /// The request, decoded.
-    pub request: &'a Request,
-    /// What the client called.
-    pub door: Door,
-    /// What the client sent, if that may go on as it is.
-    pub original: Option<Original<'a>>,
-    /// Anthropic's header for features that are being tried.
-    pub beta: Option<&'a HeaderValue>,
-}
-
-/// A request for embeddings on its way to one target.
-#[derive(Debug)]
-pub struct EmbedCall<'a> {
-    /// What every attempt is given.
-    pub call: Call<'a>,
-    /// The request, decoded.
-    pub request: &'a EmbedRequest,
-    /// What the client sent, if that may go on as it is.
-    pub original: Option<Original<'a>>,
-    /// The dialect whose providers take it.
-    pub native: Option<Dialect>,
-}
-
-/// A request to count a prompt's tokens, on its way to an Anthropic.
-#[derive(Debug)]
-pub struct CountCall<'a> {
-    /// What every attempt is given.
-    pub call: Call<'a>,
-    /// What the client sent.
-    pub original: Original<'a>,
-    /// Anthropic's header for features that are being tried.
-    pub beta: Option<&'a HeaderValue>,
-}
 
 impl Upstream {
     /// Makes one attempt at a chat request.

@@ -8,6 +8,7 @@
 mod ability;
 mod about;
 mod attempt;
+mod call;
 mod client;
 mod connect;
 mod context;
@@ -41,7 +42,7 @@ use crate::provider::slots::Slots;
 use crate::provider::wire::Paths;
 
 pub use about::About;
-pub use attempt::{Call, ChatCall, CountCall, EmbedCall, Original};
+pub use call::{Call, ChatCall, CountCall, EmbedCall, Original};
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use pump::Pump;
 

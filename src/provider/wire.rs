@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::config::{BaseUrl, Provider, ProviderKind};
 use crate::dialect::{Door, Unsupported, anthropic, gemini, ollama, openai};
-use crate::provider::attempt::{ChatCall, CountCall, EmbedCall, Original};
+use crate::provider::call::{ChatCall, CountCall, EmbedCall, Original};
 use crate::provider::{Dialect, Upstream};
 
 /// What may stand in a path as it is (RFC 3986 section 3.3).

@@ -3,6 +3,7 @@
 
 mod from_client;
 mod from_provider;
+mod generation;
 mod read_stream;
 mod to_client;
 mod to_provider;

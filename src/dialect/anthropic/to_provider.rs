@@ -10,6 +10,7 @@ use crate::chat::{
     Effort, Format, Image, Message, Part, Request, Role, Tool, ToolCall, ToolChoice,
 };
 use crate::dialect::anthropic::ANSWER_TOOL;
+use crate::dialect::anthropic::generation::Generation;
 use crate::dialect::arguments::as_object;
 use crate::dialect::body::{Fields, with_model};
 use crate::dialect::{Unsupported, to_json};
@@ -226,38 +227,6 @@ impl Form {
     }
 }
 
-/// What a model's name says of its generation: how it is told to think has changed twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Generation(u32, u32);
-
-impl Generation {
-    /// `claude-opus-4-6`, `claude-3-7-sonnet-20250219`: the first one or two short numbers. An
-    /// unknown name is taken for the newest.
-    fn of(model: &str) -> Self {
-        let mut numbers = model
-            .split(['-', '.', '@', '_'])
-            .skip_while(|word| word.parse::<u32>().is_err())
-            .map_while(|word| word.parse().ok().filter(|number| *number < 100));
-        match (numbers.next(), numbers.next()) {
-            (Some(major), minor) => Self(major, minor.unwrap_or_default()),
-            (None, _) => Self(u32::MAX, 0),
-        }
-    }
-
-    fn thinks(self) -> bool {
-        self >= Self(3, 7)
-    }
-
-    /// Thinks as much as it finds right, within an effort.
-    fn is_adaptive(self) -> bool {
-        self >= Self(4, 6)
-    }
-
-    fn takes_sampling(self) -> bool {
-        self < Self(4, 7)
-    }
-}
-
 /// Thoughts need their own seals back: a turn of tool calls that came without ends them. A tool
 /// that must be called leaves no room for them either.
 fn thinking(
@@ -402,26 +371,5 @@ fn choice<'a>(request: &'a Request, form: &Form) -> Option<ChoiceBody<'a>> {
         }
         ToolChoice::Required => Some(body("any", None)),
         ToolChoice::Named(name) => Some(body("tool", Some(name))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn generations() {
-        let table = [
-            ("claude-opus-4-6", Generation(4, 6)),
-            ("claude-haiku-4-5-20251001", Generation(4, 5)),
-            ("claude-sonnet-4-20250514", Generation(4, 0)),
-            ("claude-3-7-sonnet-latest", Generation(3, 7)),
-            ("claude-opus-5", Generation(5, 0)),
-            ("anthropic.claude-sonnet-4.5", Generation(4, 5)),
-            ("some-model", Generation(u32::MAX, 0)),
-        ];
-        for (name, want) in table {
-            assert_eq!(Generation::of(name), want, "{name}");
-        }
     }
 }

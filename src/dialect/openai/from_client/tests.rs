@@ -1,6 +1,6 @@
 //! Bad input by the field that an error names; good input that is easily misread.
 
-use crate::chat::{EmbedInput, Kind};
+use crate::chat::{EmbedInput, Kind, ToolChoice};
 
 use super::*;
 
