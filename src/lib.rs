@@ -89,8 +89,8 @@
 //!   it can in `provider::ability`. The compiler names them all: no match on these types has a
 //!   wildcard.
 //! - A new form for clients is a [`dialect::Door`] (`from_client`, `to_client`, `write_stream`) and
-//!   a row of the table in `server::route`. Both get a fixture in `tests/fixtures` and a row or a
-//!   column of `tests/it/matrix.rs`.
+//!   a row of the table in `server::route`. Both get a fixture in `tests/fixtures`, and a
+//!   row or a column of `tests/it/matrix.rs` where they are chats.
 //! - Another path is a row of the table in `server::route` and a handler.
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.

@@ -35,6 +35,24 @@ fn not_json(error: &serde_json::Error) -> Error {
     })
 }
 
+/// SECURITY: a reader that does not look at case (Go's `encoding/json`, behind Ollama and others)
+/// would take a later `MODEL` for the model, past everything that was decided by `model`.
+fn only_one_model(body: &[u8]) -> Result<(), Error> {
+    let is_other = |at: usize| {
+        let before = at.checked_sub(1).and_then(|at| body.get(at));
+        let word = body.get(at..at + 6).unwrap_or_default();
+        before == Some(&b'"') && word.eq_ignore_ascii_case(b"model\"") && word != b"model\""
+    };
+    // Rarely there, and then most likely within something else: the second look is exact.
+    if !memchr::memchr2_iter(b'm', b'M', body).any(is_other) {
+        return Ok(());
+    }
+    match Fields::of(body)?.folded(&["model"]) {
+        Some(name) => Err(Error::invalid(format!("{name} is not a field; model is"))),
+        None => Ok(()),
+    }
+}
+
 /// The model's name, and where it stands in the body with its quotes.
 pub(super) fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>), Error> {
     let wanted = || Error::invalid_field("model", "model must be a name");
@@ -43,6 +61,7 @@ pub(super) fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>),
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
         return Err(Error::invalid_field("model", "model must be a name of 1 to 256 characters"));
     }
+    only_one_model(body)?;
     Ok((name, span_of(body, raw)))
 }
 
@@ -54,7 +73,7 @@ fn span_of(body: &[u8], value: &RawValue) -> Range<usize> {
 
 /// The body with another model's name in it and every other byte as it was: fields that we do
 /// not know still reach a provider of the client's own dialect.
-pub fn with_model(body: &[u8], span: &Range<usize>, model: &str) -> Vec<u8> {
+pub(super) fn with_model(body: &[u8], span: &Range<usize>, model: &str) -> Vec<u8> {
     let mut spliced = Vec::with_capacity(body.len() + model.len() + 8);
     spliced.extend_from_slice(body.get(..span.start).unwrap_or_default());
     // Writing text into memory cannot fail.
@@ -70,6 +89,21 @@ pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 impl<'a> Fields<'a> {
     pub(super) fn of(body: &'a [u8]) -> Result<Self, Error> {
         object(body)
+    }
+
+    /// A name that is one of these but for its case.
+    pub(super) fn folded(&self, names: &[&str]) -> Option<&str> {
+        let is_folded = |name: &&str| {
+            names.iter().any(|known| *known != *name && known.eq_ignore_ascii_case(name))
+        };
+        self.0.iter().map(|(name, _)| &**name).find(is_folded)
+    }
+
+    /// A name that is not all lower case and ASCII, as every name of an Ollama's fields is.
+    pub(super) fn unusual(&self) -> Option<&str> {
+        let is_unusual =
+            |name: &&str| name.chars().any(|c| !c.is_ascii() || c.is_ascii_uppercase());
+        self.0.iter().map(|(name, _)| &**name).find(is_unusual)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&RawValue> {

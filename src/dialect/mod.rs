@@ -15,6 +15,7 @@ pub mod openai;
 
 mod answer;
 mod arguments;
+mod asked;
 mod body;
 mod decoder;
 mod door;
@@ -31,7 +32,6 @@ use serde::Serialize;
 
 use crate::chat::Event;
 
-pub use body::with_model;
 pub use door::Door;
 pub use limits::{DEEPEST_JSON, LONGEST_ARGUMENTS, Limit, MOST_CALLS};
 pub use refusal::{Class, Refusal, decode_error};

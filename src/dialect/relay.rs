@@ -160,7 +160,8 @@ impl Relay {
                     Translate { facts, decoder, judge, calls, encoder, written: Vec::new() };
                 let done = frames.read(chunk, &mut sink);
                 sink.flush(out);
-                match encoder.held_bytes() > frames.most {
+                let judged = judge.as_ref().map_or(0, |judge| judge.text.len());
+                match encoder.held_bytes() + judged > frames.most {
                     true => done.and(Err(Broken::TooLong(Limit::Gathered))),
                     false => done,
                 }

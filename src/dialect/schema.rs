@@ -2,7 +2,8 @@
 //!
 //! Checked is what says which form an answer has: types, properties, items, numbers, lengths,
 //! alternatives, references within the schema. Not checked are `pattern`, `patternProperties` and
-//! `format`, which need an engine for regular expressions: an answer is never refused for them. The
+//! `format`, which need an engine for regular expressions: an answer is never refused for them, and
+//! where one of them decides (under `not`, `oneOf`, `if`) nothing is held against the answer. The
 //! libraries that do all of it would double this program (jsonschema 3.6 MiB, boon 2.0 MiB).
 
 use std::fmt;
@@ -10,8 +11,9 @@ use std::fmt;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Most steps of one check: a schema's alternatives can multiply, and schemas come from clients.
-const MOST_STEPS: u32 = 100_000;
+/// Most steps of one check, each about one comparison: a schema's alternatives can multiply, and
+/// schemas come from clients. Nothing else is served meanwhile.
+const MOST_STEPS: usize = 200_000;
 
 /// Deepest nesting of schemas within one another, references followed.
 const DEEPEST: u32 = 64;
@@ -23,13 +25,23 @@ pub fn violation(schema: &RawValue, text: &str) -> Option<String> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return Some("it is not JSON".to_owned());
     };
-    let mut check = Check { root: &root, steps: MOST_STEPS };
+    let mut check = Check { root: &root, steps: MOST_STEPS, unsure: false };
     check.value(&root, &value, &Path::Root, DEEPEST).err()
 }
 
 struct Check<'a> {
     root: &'a Value,
-    steps: u32,
+    steps: usize,
+    /// Something was met that cannot be checked: what fits may fit for that reason alone.
+    unsure: bool,
+}
+
+/// Whether a value fits a schema within another.
+#[derive(PartialEq, Eq)]
+enum Fit {
+    No,
+    Unsure,
+    Yes,
 }
 
 /// A place in the answer.
@@ -58,12 +70,18 @@ impl<'a> Check<'a> {
             Value::Object(fields) => fields,
             _ => return Ok(()),
         };
-        // What takes too long to say is not held against the answer.
-        self.steps = self.steps.saturating_sub(1);
-        let Some(depth) = depth.checked_sub(1).filter(|_| self.steps > 0) else { return Ok(()) };
-        let target = fields.get("$ref").and_then(Value::as_str);
-        if let Some(found) = target.and_then(|target| self.referred(target)) {
-            self.value(found, value, at, depth)?;
+        let Some(depth) = depth.checked_sub(1).filter(|_| self.may_spend(fields, value)) else {
+            // What takes too long to say is not held against the answer.
+            self.unsure = true;
+            return Ok(());
+        };
+        const UNCHECKED: [&str; 4] = ["$dynamicRef", "format", "pattern", "patternProperties"];
+        self.unsure |= UNCHECKED.iter().any(|name| fields.contains_key(*name));
+        if let Some(target) = fields.get("$ref").and_then(Value::as_str) {
+            match self.referred(target) {
+                Some(found) => self.value(found, value, at, depth)?,
+                None => self.unsure = true,
+            }
         }
         has_type(fields, value, at)?;
         is_among(fields, value, at)?;
@@ -75,6 +93,30 @@ impl<'a> Check<'a> {
             Value::Bool(_) | Value::Null => {}
         }
         self.combined(fields, value, at, depth)
+    }
+
+    /// Counts what looking at the value by this schema costs: lists are looked through.
+    fn may_spend(&mut self, schema: &Map<String, Value>, value: &Value) -> bool {
+        let listed = |name: &str| schema.get(name).and_then(Value::as_array).map_or(0, Vec::len);
+        let pairs = match (schema.get("uniqueItems"), value) {
+            (Some(Value::Bool(true)), Value::Array(items)) => items.len().saturating_pow(2),
+            _ => 0,
+        };
+        let cost = 1 + listed("enum") + listed("required") + pairs;
+        self.steps = self.steps.saturating_sub(cost);
+        self.steps > 0
+    }
+
+    /// Whether a value fits a schema within this one, and whether that is certain.
+    fn fit(&mut self, schema: &'a Value, value: &Value, at: &Path<'_>, depth: u32) -> Fit {
+        let before = std::mem::take(&mut self.unsure);
+        let fits = self.value(schema, value, at, depth).is_ok();
+        let unsure = std::mem::replace(&mut self.unsure, before);
+        match (fits, unsure) {
+            (false, _) => Fit::No,
+            (true, true) => Fit::Unsure,
+            (true, false) => Fit::Yes,
+        }
     }
 
     /// `#`, `#/$defs/name` (RFC 6901). References elsewhere are not followed.
@@ -187,18 +229,32 @@ impl<'a> Check<'a> {
             }
         }
         if let Some(one) = list("oneOf") {
-            let fits = one.iter().filter(|it| self.value(it, value, at, depth).is_ok()).count();
-            if fits != 1 {
-                return Err(format!("{at} must have one of the forms it may have, and has {fits}"));
+            let fits: Vec<Fit> = one.iter().map(|it| self.fit(it, value, at, depth)).collect();
+            let count = |wanted: &Fit| fits.iter().filter(|fit| *fit == wanted).count();
+            let (certain, unsure) = (count(&Fit::Yes), count(&Fit::Unsure));
+            self.unsure |= unsure > 0;
+            if certain > 1 || certain + unsure == 0 {
+                return Err(format!(
+                    "{at} must have one of the forms it may have, and has {certain}"
+                ));
             }
         }
-        if let Some(not) = schema.get("not")
-            && self.value(not, value, at, depth).is_ok()
-        {
-            return Err(format!("{at} has a form that it must not have"));
+        if let Some(not) = schema.get("not") {
+            match self.fit(not, value, at, depth) {
+                Fit::No => {}
+                Fit::Unsure => self.unsure = true,
+                Fit::Yes => return Err(format!("{at} has a form that it must not have")),
+            }
         }
         let Some(condition) = schema.get("if") else { return Ok(()) };
-        let branch = if self.value(condition, value, at, depth).is_ok() { "then" } else { "else" };
+        let branch = match self.fit(condition, value, at, depth) {
+            Fit::No => "else",
+            Fit::Yes => "then",
+            Fit::Unsure => {
+                self.unsure = true;
+                return Ok(());
+            }
+        };
         match schema.get(branch) {
             Some(schema) => self.value(schema, value, at, depth),
             None => Ok(()),

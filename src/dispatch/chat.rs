@@ -19,7 +19,7 @@ use crate::dispatch::stream::{AnswerStream, Begun};
 use crate::dispatch::trial::Trial;
 use crate::dispatch::whole::{Reading, Whole, repaired};
 use crate::dispatch::{Answer, AnswerBody, Dispatch, Operation, Refusal, Step, Trail, Wishes};
-use crate::provider::{Call, ChatCall, Exchange, Failure, Next, Original, Upstream};
+use crate::provider::{ChatCall, Exchange, Failure, Next, Original, Upstream};
 use crate::router::Outcome;
 
 /// A chat request, ready to be served.
@@ -118,6 +118,7 @@ impl Operation for ChatOperation<'_> {
         trial.first_token();
         let remote = self.dispatch.is_remote(trial.target());
         let place = if remote { Place::Cloud } else { opened.upstream.config().place };
+        let attempts = attempts + opened.extra;
         let trail = Trail { target: trial.target().clone(), attempts, place };
         let body = match opened.content {
             Content::Whole(whole) => {
@@ -144,6 +145,8 @@ struct Opened {
     upstream: Arc<Upstream>,
     content: Content,
     reservation: Reservation,
+    /// Calls that were made besides the one that answered.
+    extra: u32,
 }
 
 enum Content {
@@ -161,7 +164,8 @@ impl ChatOperation<'_> {
         let upstream = Arc::clone(upstream.ok_or_else(|| gone(trial))?);
         let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
         self.tell_lost_fields(&upstream, trial);
-        let exchange = upstream.chat(&self.call(&step, &self.job.request, true)).await?;
+        let mut extra = 0;
+        let exchange = upstream.chat(&self.call(&step, &self.job.request)).await?;
         let content = if self.job.request.stream {
             let begun = self.begin(&upstream, exchange, trial, &mut reservation).await?;
             Content::Begun(Box::new(begun))
@@ -169,14 +173,19 @@ impl ChatOperation<'_> {
             let verbatim = self.job.is_native(&upstream);
             let reading = self.reading(&upstream, trial, verbatim);
             let whole = reading.read(exchange, &mut reservation).await?;
-            Content::Whole(match reading.violation(&whole) {
+            let fault = reading.violation(&whole, &mut reservation)?;
+            Content::Whole(match fault {
                 None => whole,
                 Some(fault) => {
+                    extra = 1;
+                    self.dispatch.metrics.tokens_of(trial.name(), whole.usage().as_ref());
+                    // Its text is in the fault, and it is wanted for nothing else.
+                    drop(whole);
                     Box::pin(self.again(&step, &upstream, trial, fault, &mut reservation)).await?
                 }
             })
         };
-        Ok(Opened { upstream, content, reservation })
+        Ok(Opened { upstream, content, reservation, extra })
     }
 
     /// Says which fields the target will not be told, because it speaks another dialect.
@@ -191,18 +200,12 @@ impl ChatOperation<'_> {
         }
     }
 
-    fn call<'a>(&'a self, step: &Step<'a>, request: &'a Request, own: bool) -> ChatCall<'a> {
+    fn call<'a>(&'a self, step: &Step<'a>, request: &'a Request) -> ChatCall<'a> {
         ChatCall {
-            call: Call {
-                target: step.target,
-                estimate: self.estimate,
-                request_end: step.course.end,
-                patience: step.patience,
-                locality: step.course.locality,
-            },
+            call: step.call(self.estimate),
             request,
             door: self.job.door,
-            original: self.job.sent.as_ref().filter(|_| own).map(Sent::original),
+            original: self.job.sent.as_ref().map(Sent::original),
             beta: self.job.beta.as_ref(),
         }
     }
@@ -226,14 +229,27 @@ impl ChatOperation<'_> {
         reservation: &mut Reservation,
     ) -> Result<Whole, Failure> {
         tracing::debug!(target = %trial.name(), "the answer does not follow its schema");
-        self.dispatch.metrics.retry(trial.name());
         let request = repaired(&self.job.request, &why, answer);
-        let exchange = upstream.chat(&self.call(step, &request, false)).await?;
-        let reading = self.reading(upstream, trial, false);
+        let Some(request) = request else {
+            return Err(Failure::off_schema(trial.name(), &why));
+        };
+        // The request once more, and its body on the way.
+        let bytes = self.job.sent.as_ref().map_or(0, |sent| sent.body.len());
+        hold(reservation, reservation.bytes() + 2 * bytes)?;
+        self.dispatch.metrics.retry(trial.name());
+        let estimate = estimate::prompt_tokens(&request);
+        // Written here, so that it is a chat for every provider, whatever the client called.
+        let (call, door) = (step.call(estimate), Door::Ask);
+        let call = ChatCall { call, request: &request, door, original: None, beta: None };
+        let exchange = upstream.chat(&call).await?;
+        let reading = Reading { job: self.job, upstream, trial, estimate, verbatim: false };
         let whole = reading.read(exchange, reservation).await?;
-        match reading.violation(&whole) {
+        match reading.violation(&whole, reservation)? {
             None => Ok(whole),
-            Some((why, _)) => Err(Failure::off_schema(trial.name(), &why)),
+            Some((why, _)) => {
+                self.dispatch.metrics.tokens_of(trial.name(), whole.usage().as_ref());
+                Err(Failure::off_schema(trial.name(), &why))
+            }
         }
     }
 

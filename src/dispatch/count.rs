@@ -6,11 +6,13 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use crate::chat::{Error, Kind, Request};
-use crate::config::ProviderKind;
+use crate::config::{Locality, ProviderKind, Target};
 use crate::dialect::estimate;
 use crate::dispatch::chat::Sent;
+use crate::dispatch::memory::{ATTEMPT_BYTES, reserve};
+use crate::dispatch::trial::Trial;
 use crate::dispatch::{Dispatch, Wishes, allowed};
-use crate::provider::{Call, CountCall};
+use crate::provider::{Call, CountCall, Failure, Next, Upstream};
 
 /// A request to count tokens, ready to be served.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Dispatch {
     /// chosen by.
     ///
     /// # Errors
-    /// No target has the name.
+    /// No target has the name or may serve it, or Anthropic refuses the request itself.
     pub async fn count(self: &Arc<Self>, job: &CountJob) -> Result<Counted, Error> {
         let route = self.resolve(&job.request.model).await?;
         let locality = allowed(&route, &job.wishes)?;
@@ -52,24 +54,42 @@ impl Dispatch {
         if upstream.config().kind != ProviderKind::Anthropic {
             return Ok(estimate);
         }
-        let count = CountCall {
-            call: Call {
-                target,
-                estimate: tokens,
-                request_end: job.wishes.end.min(Instant::now() + upstream.config().patience),
-                patience: None,
-                locality,
-            },
-            original: job.sent.original(),
-            beta: job.beta.as_ref(),
-        };
-        match upstream.count(&count).await {
-            Ok(tokens) => Ok(Counted::Exact(tokens)),
-            Err(failure) if failure.error.kind == Kind::Invalid => Err(failure.error),
-            Err(failure) => {
-                tracing::debug!(%target, error = %failure.error, "tokens are estimated");
-                Ok(estimate)
+        for _ in 0..2 {
+            let failure = match self.count_at(upstream, target, job, tokens, locality).await {
+                Ok(tokens) => return Ok(Counted::Exact(tokens)),
+                Err(failure) => failure,
+            };
+            match failure.error.kind {
+                Kind::Invalid | Kind::ModelNotFound => return Err(failure.error),
+                _ if failure.next == Next::SameTargetNow => {}
+                _ => {
+                    tracing::debug!(%target, error = %failure.error, "tokens are estimated");
+                    break;
+                }
             }
+        }
+        Ok(estimate)
+    }
+
+    async fn count_at(
+        self: &Arc<Self>,
+        upstream: &Arc<Upstream>,
+        target: &Target,
+        job: &CountJob,
+        estimate: u32,
+        locality: Locality,
+    ) -> Result<u64, Failure> {
+        let _reservation = reserve(&self.budget, ATTEMPT_BYTES)?;
+        let trial = Trial::begin(Arc::clone(self), target.clone(), "count_tokens");
+        let request_end = job.wishes.end.min(Instant::now() + upstream.config().patience);
+        let call = Call { target, estimate, request_end, patience: None, locality };
+        let (original, beta) = (job.sent.original(), job.beta.as_ref());
+        match upstream.count(&CountCall { call, original, beta }).await {
+            Ok(tokens) => {
+                trial.succeeded(None);
+                Ok(tokens)
+            }
+            Err(failure) => Err(trial.failed(failure)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::dispatch::memory::{ATTEMPT_BYTES, reserve};
 use crate::dispatch::trial::Trial;
 use crate::dispatch::whole::read_whole;
 use crate::dispatch::{Dispatch, EmbedAnswer, EmbedBody, Operation, Refusal, Step, Trail, Wishes};
-use crate::provider::{Call, EmbedCall, Failure, Upstream};
+use crate::provider::{EmbedCall, Failure, Upstream};
 
 /// A request for embeddings, ready to be served.
 #[derive(Debug)]
@@ -79,13 +79,7 @@ impl EmbedOperation<'_> {
         let mut reservation = reserve(&self.dispatch.budget, ATTEMPT_BYTES)?;
         let mut exchange = upstream
             .embed(&EmbedCall {
-                call: Call {
-                    target: step.target,
-                    estimate: self.estimate,
-                    request_end: step.course.end,
-                    patience: step.patience,
-                    locality: step.course.locality,
-                },
+                call: step.call(self.estimate),
                 request: &self.job.request,
                 original: Some(self.job.sent.original()),
                 native: self.job.native,

@@ -6,6 +6,7 @@
 //!   target has been tried, and only within the request's time.
 //! - Each attempt tells the target's health how it went, also when the client left half way.
 
+mod about;
 mod answer;
 mod chat;
 mod count;
@@ -22,7 +23,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -31,11 +31,12 @@ use crate::chat::{Error, Kind, Need};
 use crate::config::{Config, Conflict, Locality, Place, Target};
 use crate::dispatch::retry::Backoff;
 use crate::dispatch::trial::Trial;
-use crate::provider::{Failure, Next, Providers, Upstream};
+use crate::provider::{Call, Failure, Next, Providers, Upstream};
 use crate::router::{self, Health, Known, Listings, Plan, Resolution, Route, Snapshot};
 use crate::telemetry::Metrics;
 
 pub use crate::provider::About;
+pub use about::Said;
 pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
 pub use chat::{ChatJob, Sent};
 pub use count::{CountJob, Counted};
@@ -144,35 +145,6 @@ impl Dispatch {
                 upstream.refresh_listing(missed).await;
             }
         }
-    }
-
-    /// What the local Ollamas say, in the order of their names.
-    pub async fn about(&self, about: &About) -> Vec<Value> {
-        let mut said = Vec::new();
-        for upstream in self.providers.iter() {
-            if upstream.config().place == Place::Local {
-                said.extend(upstream.about(about).await);
-            }
-        }
-        said
-    }
-
-    /// What the first Ollama that would be asked for a model says of it; `None` where there is
-    /// none among its targets, or none that can be asked.
-    ///
-    /// # Errors
-    /// No target has the name, or none may serve it.
-    pub async fn show(&self, name: &str, wishes: &Wishes) -> Result<Option<Value>, Error> {
-        let route = self.resolve(name).await?;
-        let locality = allowed(&route, wishes)?;
-        for target in self.plan(&route, Ok(locality)).takes() {
-            let Some(upstream) = self.providers.get(&target.provider) else { continue };
-            let shown = upstream.about(&About::Show(target.model.to_string())).await;
-            if shown.is_some() {
-                return Ok(shown);
-            }
-        }
-        Ok(None)
     }
 
     /// Which targets would be taken now for a route, and why the others not, for a request that
@@ -367,6 +339,19 @@ pub(in crate::dispatch) struct Step<'a> {
     target: &'a Target,
     patience: Option<Duration>,
     course: &'a Course,
+}
+
+impl<'a> Step<'a> {
+    /// What every attempt is given, for a prompt of so many tokens.
+    pub(in crate::dispatch) fn call(&self, estimate: u32) -> Call<'a> {
+        Call {
+            target: self.target,
+            estimate,
+            request_end: self.course.end,
+            patience: self.patience,
+            locality: self.course.locality,
+        }
+    }
 }
 
 /// Something that a target is asked to do.

@@ -46,9 +46,7 @@ impl Trial {
     /// The answer was whole.
     pub(super) fn succeeded(mut self, usage: Option<&Usage>) {
         self.dispatch.metrics.operation(self.operation, self.target.name(), self.began.elapsed());
-        if let Some(usage) = usage {
-            self.dispatch.metrics.tokens(self.target.name(), usage);
-        }
+        self.dispatch.metrics.tokens_of(self.target.name(), usage);
         self.tell(Outcome::Success);
     }
 

@@ -12,6 +12,9 @@ use crate::dispatch::memory::{ATTEMPT_BYTES, hold};
 use crate::dispatch::trial::Trial;
 use crate::provider::{Exchange, Failure, Pump, Upstream};
 
+/// What JSON takes when it is read into values, for each byte of it at worst (`[0,0,...]`).
+const PARSED: usize = 16;
+
 /// A whole answer.
 pub(super) enum Whole {
     /// To be written in the client's form.
@@ -92,40 +95,58 @@ impl Reading<'_> {
 
     /// Where the answer does not follow the client's schema, with the answer's text. An answer that
     /// was cut short, or is a refusal or a tool call, is none by a schema and says so itself.
-    pub(super) fn violation(&self, whole: &Whole) -> Option<(String, String)> {
-        let Format::Schema(schema) = &self.job.request.format else { return None };
+    ///
+    /// # Errors
+    /// There is no memory to look.
+    pub(super) fn violation(
+        &self,
+        whole: &Whole,
+        reservation: &mut Reservation,
+    ) -> Result<Option<(String, String)>, Failure> {
+        let Format::Schema(schema) = &self.job.request.format else { return Ok(None) };
         if self.upstream.config().enforces_schema {
-            return None;
+            return Ok(None);
         }
         let decoded;
         let response = match whole {
             Whole::Decoded(response) | Whole::Merged(_, response) => response,
-            Whole::Raw(raw, _) => {
-                decoded = self.upstream.dialect().decode_response(raw).ok()?;
-                &decoded
-            }
+            Whole::Raw(raw, _) => match self.upstream.dialect().decode_response(raw) {
+                Ok(response) => {
+                    decoded = response;
+                    &decoded
+                }
+                Err(_) => return Ok(None),
+            },
         };
         let is_other = matches!(
             response.finish,
             Some(FinishReason::ContentFilter | FinishReason::Length | FinishReason::ToolCalls)
         );
         if is_other || !response.refusal.is_empty() || !response.tool_calls.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let why = violation(&schema.schema, &response.text)?;
-        Some((why, response.text.clone()))
+        let read = PARSED * (response.text.len() + schema.schema.get().len());
+        hold(reservation, reservation.bytes() + read)?;
+        let why = violation(&schema.schema, &response.text);
+        Ok(why.map(|why| (why, response.text.clone())))
     }
 }
 
-/// The request once more, with what was wrong in the answer.
-pub(super) fn repaired(request: &Request, why: &str, answer: String) -> Request {
-    let mut again = request.clone();
+/// The request once more, with what was wrong in the answer. Only one that can be written in any
+/// dialect without loss: another would be another request.
+pub(super) fn repaired(request: &Request, why: &str, answer: String) -> Option<Request> {
+    let is_other = |part: &Part| matches!(part, Part::Other(_));
+    if !request.exotic.is_empty() || request.messages.iter().any(|it| it.parts.iter().any(is_other))
+    {
+        return None;
+    }
+    let mut again = Request { prompt: None, ..request.clone() };
     again.messages.push(Message::new(Role::Assistant, vec![Part::Text(answer)]));
     let words = format!(
         "That answer does not follow the JSON schema that was asked for: {why}. Give the answer again as JSON that follows the schema, and nothing else."
     );
     again.messages.push(Message::new(Role::User, vec![Part::Text(words)]));
-    again
+    Some(again)
 }
 
 /// Reads a body whole, under the reservation, up to `most` bytes.

@@ -39,7 +39,7 @@ impl Upstream {
     }
 
     /// What the Ollama says that its model can, as far as it has been asked and says.
-    fn says(&self, model: &str, capability: &str) -> bool {
+    pub(super) fn says(&self, model: &str, capability: &str) -> bool {
         let shown = self.models.shown(model, Instant::now());
         let said = shown.and_then(|shown| shown.capabilities);
         said.is_none_or(|all| all.iter().any(|known| known == capability))

@@ -38,7 +38,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 const BETA: &str = "anthropic-beta";
 
 /// For what is no Ollama.
-const NO_OPTIONS: Options<'_> = Options { num_ctx: 0, keep_alive: "" };
+const NO_OPTIONS: Options<'_> = Options { num_ctx: 0, keep_alive: "", thinks: false };
 
 impl Upstream {
     /// Makes one attempt at a chat request.
@@ -67,15 +67,23 @@ impl Upstream {
             return Err(unsupported(call, &Unsupported(need.to_string())));
         }
         let keep_alive = request.keep_alive.as_deref().unwrap_or(&self.config.keep_alive);
-        let options = Options { num_ctx, keep_alive };
+        let thinks = self.says(&call.target.model, "thinking");
+        let options = Options { num_ctx, keep_alive, thinks };
         let wire = self.chat_wire(chat, &options).map_err(|cannot| unsupported(call, &cannot))?;
-        // Without a question the call is the load.
-        if !request.messages.is_empty() {
-            let load = || wire::load_body(&call.target.model, &self.own_options(num_ctx));
+        // Without a question the client wants the model to be loaded, or unloaded.
+        let unloads = request.messages.is_empty() && unloads_at_once(keep_alive);
+        if !unloads {
+            let own = self.own_options(num_ctx);
+            let options = if request.messages.is_empty() { &options } else { &own };
+            let load = || wire::load_body(&call.target.model, options);
             self.loaded(call, num_ctx, &self.paths.chat, load).await?;
         }
         let turn = self.turn(call).await?;
         let done = self.exchange(call, wire, None, turn, Some(num_ctx)).await;
+        if unloads {
+            self.models.failed(&call.target.model);
+            return done;
+        }
         self.remember(call, num_ctx, done)
     }
 
@@ -87,13 +95,16 @@ impl Upstream {
         let call = &embed.call;
         let cannot = |what: Unsupported| unsupported(call, &what);
         if self.config.kind != ProviderKind::Ollama {
+            self.fits(call)?;
             let wire = self.embed_wire(embed, &NO_OPTIONS).map_err(cannot)?;
             let turn = self.turn(call).await?;
             return self.exchange(call, wire, None, turn, None).await;
         }
         let num_ctx = self.window(call, Some(0), None).await?;
         let keep_alive = embed.request.keep_alive.as_deref().unwrap_or(&self.config.keep_alive);
-        let wire = self.embed_wire(embed, &Options { num_ctx, keep_alive }).map_err(cannot)?;
+        let wire = self
+            .embed_wire(embed, &Options { num_ctx, keep_alive, thinks: false })
+            .map_err(cannot)?;
         let load = || wire::embed_load_body(&call.target.model, &self.own_options(num_ctx));
         self.loaded(call, num_ctx, &wire.uri, load).await?;
         let turn = self.turn(call).await?;
@@ -122,7 +133,7 @@ impl Upstream {
     }
 
     fn own_options(&self, num_ctx: u32) -> Options<'_> {
-        Options { num_ctx, keep_alive: &self.config.keep_alive }
+        Options { num_ctx, keep_alive: &self.config.keep_alive, thinks: false }
     }
 
     /// What the models of a provider that says nothing of them can take.
@@ -309,7 +320,7 @@ impl Upstream {
             .map_err(|error| Failure::call(&self.config.name, &target, phase, error))?;
         let response = self.checked(&target, response).await?;
         let pump = Pump::new(response.body, target, phase, deadlines.idle, call.request_end);
-        Ok(Exchange { pump, dialect: self.dialect(), turn, num_ctx })
+        Ok(Exchange { pump, turn, num_ctx })
     }
 
     /// Passes a response on if its head is that of an answer.

@@ -41,7 +41,7 @@ use crate::provider::ollama::Models;
 use crate::provider::slots::Slots;
 use crate::provider::wire::Paths;
 
-pub use about::About;
+pub use about::{About, MOST_ABOUT, Untold};
 pub use call::{Call, ChatCall, CountCall, EmbedCall, Original};
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use pump::Pump;
@@ -149,8 +149,6 @@ impl Upstream {
 pub struct Exchange {
     /// The body.
     pub pump: Pump,
-    /// What it is written in.
-    pub dialect: Dialect,
     /// The turn at the provider; to be held until the body has ended.
     pub turn: OwnedSemaphorePermit,
     /// For an Ollama: the context window that the prompt had, in tokens.

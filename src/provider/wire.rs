@@ -136,7 +136,7 @@ impl Upstream {
             ProviderKind::Ollama => {
                 let generates = Self::is_generate(chat);
                 let body = match own {
-                    Some(own) => ollama::own_body(own.body, model, options, true),
+                    Some(own) => ollama::own_body(own.body, model, options, true)?,
                     None if generates => ollama::generate_body(request, model, options)?,
                     None => ollama::chat_body(request, model, options)?,
                 };
@@ -179,7 +179,7 @@ impl Upstream {
             }
             ProviderKind::Ollama => {
                 let body = match own {
-                    Some(own) => ollama::own_body(own.body, model, options, false),
+                    Some(own) => ollama::own_body(own.body, model, options, false)?,
                     None => ollama::embed_body(request, model, options)?,
                 };
                 Ok(Wire { uri: self.paths.embed.clone(), body })

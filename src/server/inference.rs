@@ -244,7 +244,11 @@ fn strict(headers: &HeaderMap) -> Result<bool, Error> {
     }
 }
 
-fn locality(headers: &HeaderMap, caller: &Caller) -> Result<Result<Locality, Conflict>, Error> {
+/// Where a request may be served, as its header and its client's entry say together.
+pub(super) fn locality(
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Result<Locality, Conflict>, Error> {
     let Some(text) = header(headers, &LOCALITY)? else {
         return Ok(Ok(caller.locality()));
     };

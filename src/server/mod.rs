@@ -166,9 +166,9 @@ impl Gateway {
                 inference::serve(self, &current, asked, route, &caller, request).await
             }
             Route::Models => models::list(&current.dispatch, request.headers()).await,
-            Route::OllamaTags => Ok(ollama::tags(&current.dispatch).await),
-            Route::OllamaPs => Ok(ollama::ps(&current.dispatch).await),
-            Route::OllamaVersion => Ok(ollama::version(&current.dispatch).await),
+            Route::OllamaTags => ollama::tags(&current.dispatch).await,
+            Route::OllamaPs => ollama::ps(&current.dispatch).await,
+            Route::OllamaVersion => ollama::version(&current.dispatch).await,
             // The table of paths refuses them.
             Route::OllamaBlob | Route::OllamaChange | Route::OllamaDelete => {
                 Err(Error::new(Kind::Forbidden, "the models of an Ollama are not changed here")

@@ -8,12 +8,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::chat::Error;
-use crate::config::{Locality, Place, Target};
+use crate::config::{Place, Target};
 use crate::dispatch::Dispatch;
 use crate::router::{Plan, Route, Verdict};
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
+use crate::server::inference::locality;
 use crate::server::names::ANTHROPIC_VERSION;
 use crate::server::respond::{JSON, whole};
 
@@ -41,14 +42,14 @@ pub(super) async fn list(
 
 /// The list as Anthropic's clients know it, all of it on one page.
 fn for_anthropics_clients(names: &BTreeSet<String>) -> Value {
-    let model = |name: &String| {
-        json!({
-            "type": "model", "id": name, "display_name": name,
-            "created_at": "1970-01-01T00:00:00Z",
-        })
-    };
-    let data: Vec<Value> = names.iter().map(model).collect();
+    let data: Vec<Value> = names.iter().map(|name| anthropics_object(name)).collect();
     json!({"data": data, "has_more": false, "first_id": names.first(), "last_id": names.last()})
+}
+
+fn anthropics_object(name: &str) -> Value {
+    json!({
+        "type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z",
+    })
 }
 
 fn object(name: &str) -> Value {
@@ -67,19 +68,12 @@ pub(super) async fn one<B: Sync>(
         .decode_utf8()
         .map_err(|_| Error::invalid("the model's name must be UTF-8 when decoded"))?
         .into_owned();
-    let wished = match request.headers().get("x-edgehold-locality") {
-        None => Locality::Any,
-        Some(text) => text
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| Error::invalid("X-Edgehold-Locality must be local, cloud or any"))?,
-    };
+    let wished = locality(request.headers(), caller)?;
     let route = dispatch.resolve(&name).await?;
-    let locality =
-        caller.locality().strictest(wished).and_then(|locality| route.locality.strictest(locality));
+    let locality = wished.and_then(|locality| route.locality.strictest(locality));
     let plan = dispatch.plan(&route, locality);
-    let mut object = object(&name);
+    let for_anthropics_client = request.headers().contains_key(&ANTHROPIC_VERSION);
+    let mut object = if for_anthropics_client { anthropics_object(&name) } else { object(&name) };
     if let Some(fields) = object.as_object_mut() {
         let says = locality.map_or_else(|_| "none".to_owned(), |locality| locality.to_string());
         fields.insert("edgehold".to_owned(), explain(dispatch, &route, &says, &plan));

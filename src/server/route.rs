@@ -87,6 +87,9 @@ pub(super) enum Found {
 impl Route {
     /// The path as metrics call it.
     pub(super) fn label(self) -> &'static str {
+        if self.changes() {
+            return "changes of an Ollama";
+        }
         PATHS.iter().find(|path| path.route == self).map_or("other", |path| path.path)
     }
 

@@ -162,8 +162,9 @@ impl Metrics {
         self.first_tokens.observe([target], took.as_secs_f64());
     }
 
-    /// Tokens of an answer, as its provider counted them.
-    pub fn tokens(&self, target: &str, usage: &Usage) {
+    /// Tokens of an answer, as its provider counted them, if it did.
+    pub fn tokens_of(&self, target: &str, usage: Option<&Usage>) {
+        let Some(usage) = usage else { return };
         self.tokens.observe([target, "input"], as_float(usage.input_tokens));
         self.tokens.observe([target, "output"], as_float(usage.output_tokens));
     }

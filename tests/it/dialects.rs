@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use crate::support::http::request;
 use crate::support::{
-    Fake, Gateway, NO_RETRY, Ollama, OpenAi, Setup, alias, ollama, openai, reply, run,
+    Act, Fake, Gateway, NO_RETRY, Ollama, OpenAi, Setup, alias, ollama, openai, reply, run,
 };
 
 fn claude(fake: &Fake, more: &str) -> String {
@@ -251,8 +252,14 @@ fn ollamas_clients_find_what_they_ask_beside() {
         assert_eq!(show("home").await.expect(200).json()["details"]["family"], "llama");
         assert_eq!(show("big").await.expect(200).json()["capabilities"], json!(["completion"]));
         show("nowhere/x").await.expect(404);
+        small.once("/api/show", reply::json(404, &json!({"error": "model 'typo' not found"})));
+        show("local/typo").await.expect(404);
+        let named =
+            gateway.post("/api/show", &json!({"model": "", "name": "home"})).await.expect(200);
+        assert_eq!(named.json()["details"]["family"], "llama", "as Ollama's own program asks");
         // Without the Ollama there is less to say, but no error.
         small.down().await;
+        show("home").await.expect(503);
         assert_eq!(gateway.get("/api/ps").await.expect(200).json(), json!({"models": []}));
         let tags = gateway.get("/api/tags").await.expect(200).json();
         assert_eq!(tags["models"].as_array().unwrap().len(), 2);
@@ -274,7 +281,7 @@ fn a_text_is_gone_on_with() {
             ];
             reply::pieces(ollama::LINES, &lines.map(|it| ollama::line(&it)))
         };
-        small.on("/api/generate", vec![crate::support::Act::Send(generated("on and on"))]);
+        small.on("/api/generate", vec![Act::Send(generated("on and on"))]);
         big.on("/v1/completions", reply::json(200, &json!({"id": "c", "object": "text_completion", "created": 1, "model": "m",
             "choices": [{"index": 0, "text": "from afar", "finish_reason": "stop", "logprobs": null}], "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}})));
         let gateway = Gateway::with(&(small.local("local") + &big.cloud("cloud") + NO_RETRY)).await;
@@ -328,6 +335,82 @@ fn a_model_is_loaded_and_unloaded_by_an_ollamas_client() {
         assert_eq!((&answer["done"], &answer["done_reason"]), (&json!(true), &json!("load")));
         assert_eq!(small.loads().len(), 1);
         assert_eq!(small.loads()[0].json()["keep_alive"], 0);
+        // Unloaded is not loaded: the next chat loads it first.
+        gateway.chat("local/tiny", "hello").await.expect(200);
+        assert_eq!((small.loads().len(), small.chats().len()), (2, 1));
+        let body = json!({"model": "local/tiny", "keep_alive": -1.0});
+        let lines = [json!({"model": "tiny", "response": "", "done": true, "done_reason": "load"})];
+        small.on("/api/generate", reply::json(200, &lines[0]));
+        gateway.post("/api/generate", &body).await.expect(200);
+        let sent = small.seen("/api/generate")[0].json();
+        assert_eq!(sent["keep_alive"], -1.0, "as its Python client writes it");
+    });
+}
+
+#[test]
+fn a_load_outlives_the_client_that_asked_for_it() {
+    run(async {
+        let small = Ollama::saying("small");
+        small.load_acts([vec![Act::Stall], ollama::loaded()].concat());
+        let gateway = Gateway::with(&(small.local("local") + NO_RETRY)).await;
+        let body = json!({"model": "local/tiny", "messages": []}).to_string();
+        let headers = [("Content-Type", "application/json")];
+        let mut conn = gateway.conn().await;
+        let bytes = request("POST", "/api/chat", &gateway.host(), &headers, body.as_bytes());
+        conn.send(&bytes).await.unwrap();
+        small.until_seen("/api/chat", 1).await;
+        drop(conn);
+        small.release();
+        gateway.chat("local/tiny", "hello").await.expect(200);
+        assert_eq!(small.gone().len(), 0, "nobody broke the load off");
+    });
+}
+
+#[test]
+fn names_that_another_reader_would_fold_are_refused() {
+    run(async {
+        let (small, big) = (Ollama::saying("small"), OpenAi::saying("big"));
+        let gateway = Gateway::with(&(small.local("local") + &big.cloud("cloud") + NO_RETRY)).await;
+        let table = [
+            (openai::CHAT, "cloud/m", r#","MODEL":"other""#),
+            (openai::CHAT, "cloud/m", r#","mOdel":"other""#),
+            ("/api/chat", "local/tiny", r#","Model":"gpt-oss:120b-cloud""#),
+            ("/api/chat", "local/tiny", r#","OPTIONS":{"num_ctx":131072}"#),
+            ("/api/chat", "local/tiny", r#","option\u017f":{"num_ctx":131072}"#),
+        ];
+        for (path, model, more) in table {
+            let body = format!(
+                r#"{{"model":"{model}","messages":[{{"role":"user","content":"The \"Model\" is here"}}]{more}}}"#
+            );
+            let headers = [("Content-Type", "application/json")];
+            gateway.ask("POST", path, &headers, body.as_bytes()).await.expect(400);
+        }
+        assert_eq!((small.chats().len(), big.chats()), (0, 0));
+        // Within something else it is any name.
+        let mut body = openai::request("cloud/m", "hello", false);
+        body["tools"] = json!([{"type": "function", "function": {"name": "f", "parameters":
+            {"type": "object", "properties": {"Model": {"type": "string"}}}}}]);
+        gateway.post(openai::CHAT, &body).await.expect(200);
+    });
+}
+
+#[test]
+fn thoughts_without_a_seal_do_not_reach_anthropic() {
+    run(async {
+        let fake = anthropic();
+        let gateway = Gateway::with(&(claude(&fake, "") + NO_RETRY)).await;
+        let mut body = asking("claude/m");
+        let thought =
+            |seal: &str| json!({"type": "thinking", "thinking": "Hm.", "signature": seal});
+        let text = json!({"type": "text", "text": "a"});
+        body["messages"] = json!([
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [thought(""), text, thought("seal")]},
+            {"role": "user", "content": "b"},
+        ]);
+        gateway.post("/v1/messages", &body).await.expect(200);
+        let sent = fake.seen("/v1/messages")[0].json();
+        assert_eq!(sent["messages"][1]["content"], json!([text, thought("seal")]));
     });
 }
 

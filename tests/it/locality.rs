@@ -208,3 +208,41 @@ fn embeddings_are_bound_as_chats_are() {
         assert_eq!(world.cloud.count(openai::EMBEDDINGS), 0);
     });
 }
+
+#[test]
+fn every_path_keeps_what_is_local_local() {
+    run(async {
+        let world = World::new();
+        let gateway = Gateway::with(&world.tables()).await;
+        let turns = json!([{"role": "user", "content": "hello"}]);
+        // Each form of a request, for a name whose only target is in the cloud and that is local.
+        let table = [
+            ("/v1/chat/completions", json!({"messages": turns})),
+            ("/v1/completions", json!({"prompt": "hello"})),
+            ("/v1/responses", json!({"input": "hello"})),
+            ("/v1/embeddings", json!({"input": "hello"})),
+            ("/v1/messages", json!({"max_tokens": 5, "messages": turns})),
+            ("/api/chat", json!({"messages": turns})),
+            ("/api/generate", json!({"prompt": "hello"})),
+            ("/api/embed", json!({"input": "hello"})),
+            ("/api/embeddings", json!({"prompt": "hello"})),
+        ];
+        for (path, mut body) in table {
+            body["model"] = json!("nowhere");
+            gateway.post(path, &body).await.expect(503);
+            // And by the header, where the name says nothing of it.
+            body["model"] = json!("cloud/gpt-test");
+            let headers = [("Content-Type", "application/json"), LOCAL];
+            let answer = gateway.ask("POST", path, &headers, body.to_string().as_bytes()).await;
+            answer.expect(503);
+        }
+        // Counting asks nobody then, and says what it is: an estimate.
+        let body = json!({"model": "nowhere", "messages": turns});
+        let counted = gateway.post("/v1/messages/count_tokens", &body).await.expect(200);
+        assert_eq!(counted.header("x-edgehold-estimate"), Some("true"));
+        let shown = gateway.post("/api/show", &json!({"model": "nowhere"})).await.expect(200);
+        assert_eq!(shown.json()["capabilities"], json!(["completion"]));
+        let asked = world.cloud.seen("").into_iter().filter(|seen| seen.method == "POST");
+        assert_eq!((asked.count(), world.calls()), (0, (0, 0)));
+    });
+}

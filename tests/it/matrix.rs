@@ -1,6 +1,8 @@
-//! Every client against every provider: each case asked in the client's words, answered in the
-//! provider's, and read as the client's own SDK reads it. The table of what passed is printed; what
-//! cannot be is named with its reason, and is held to be refused, not to be lost.
+//! The four chats that clients have (OpenAI's two, Anthropic's, Ollama's) against every provider:
+//! each case asked in the client's words, answered in the provider's, and read as the client's own
+//! SDK reads it. The table of what passed is printed. What cannot be is named with its reason: what
+//! a target cannot do is held to be refused before it is sent; what a client has no word for cannot
+//! be asked, and nothing is held. The other doors are in `dialects.rs` and `ask.rs`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -132,8 +134,9 @@ fn every_client_is_served_by_every_provider() {
 }
 
 fn model(client: Client, provider: Provider, case: Case) -> String {
-    // The end is read as the generation of a Claude.
-    format!("{}/{case:?}-{client:?}-4-5", kind(provider).0)
+    // How a model is told to think is read from its name.
+    let generation = if provider == Provider::Gemini { "gemini-3-flash" } else { "4-5" };
+    format!("{}/{case:?}-{client:?}-{generation}", kind(provider).0)
 }
 
 async fn asked(

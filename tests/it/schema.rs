@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::support::http::request;
-use crate::support::{Act, Gateway, NO_RETRY, Ollama, OpenAi, Stream, alias, openai, reply, run};
+use crate::support::{
+    Act, Gateway, NO_RETRY, Ollama, OpenAi, Seen, Stream, alias, ollama, openai, reply, run,
+};
 
 const GOOD: &str = r#"{"name":"Ann","age":7}"#;
 const BAD: &str = r#"{"name":"Ann"}"#;
@@ -102,7 +104,77 @@ fn an_ollamas_answer_is_checked_too() {
         let gateway = Gateway::with(&(wrong.local("local") + NO_RETRY)).await;
         let error = gateway.post("/api/chat", &body).await.expect(502).json();
         assert!(error["error"].as_str().unwrap().contains("$.age is missing"), "{error}");
-        assert_eq!(wrong.chats().len(), 2);
+        let chats = wrong.chats();
+        assert_eq!(chats.len(), 2);
+        let turns = chats[1].json()["messages"].clone();
+        assert_eq!(turns[1], json!({"role": "assistant", "content": BAD}));
+        assert!(turns[2]["content"].as_str().unwrap().contains("$.age is missing"), "{turns}");
+    });
+}
+
+#[test]
+fn a_text_that_is_gone_on_with_is_repaired_as_a_chat() {
+    run(async {
+        let fake = Ollama::saying(GOOD);
+        let lines = [
+            json!({"model": "tiny", "response": BAD, "done": false}),
+            json!({"model": "tiny", "response": "", "done": true, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 3}),
+        ];
+        let lines = lines.map(|it| ollama::line(&it));
+        fake.on("/api/generate", vec![Act::Send(reply::pieces(ollama::LINES, &lines))]);
+        let gateway = Gateway::with(&(fake.local("local") + NO_RETRY)).await;
+        let format = asking("", false)["response_format"]["json_schema"]["schema"].clone();
+        let body = json!({"model": "local/tiny", "system": "Be brief.", "prompt": "a person", "format": format, "stream": false});
+        let answer = gateway.post("/api/generate", &body).await.expect(200);
+        assert_eq!(answer.header("x-edgehold-attempts"), Some("2"), "both calls count");
+        assert_eq!(answer.json()["response"], GOOD);
+        let turns = fake.chats()[0].json()["messages"].clone();
+        let said: Vec<&str> =
+            turns.as_array().unwrap().iter().map(|it| it["content"].as_str().unwrap()).collect();
+        assert_eq!(&said[..3], ["Be brief.", "a person", BAD]);
+        assert!(said[3].contains("$.age is missing"), "{turns}");
+    });
+}
+
+#[test]
+fn a_request_that_only_its_own_dialect_knows_is_not_written_anew() {
+    run(async {
+        let fake = answering(&[BAD]);
+        let gateway = Gateway::with(&(fake.cloud("cloud") + NO_RETRY)).await;
+        let mut body = asking("cloud/m", false);
+        body["logit_bias"] = json!({"1": 5});
+        gateway.post(openai::CHAT, &body).await.expect(502);
+        assert_eq!(fake.chats(), 1, "without logit_bias it would be another request");
+    });
+}
+
+#[test]
+fn a_repair_teaches_the_model_nothing_wrong_of_its_prompts() {
+    run(async {
+        // The real one counts what it was sent: about a token for four letters.
+        let fake = Ollama::saying("");
+        let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(4000));
+        fake.chat_answer(move |seen| {
+            let turns = seen.json()["messages"].clone();
+            let letters: usize = turns
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it["content"].as_str().unwrap().len())
+                .sum();
+            let text = if turns.as_array().unwrap().len() > 1 { GOOD } else { &long };
+            ollama::stream_of(text, letters as u64 / 4)
+        });
+        let gateway = Gateway::with(&(fake.local("local") + NO_RETRY)).await;
+        let mut body = asking("local/tiny", false);
+        body["messages"][0]["content"] = json!("word ".repeat(100));
+        gateway.post(openai::CHAT, &body).await.expect(200);
+        assert_eq!(fake.chats().len(), 2);
+        let windows = |seen: &Seen| seen.json()["options"]["num_ctx"].as_u64().unwrap();
+        let before = windows(&fake.chats()[0]);
+        // A prompt that just fits the same window still does.
+        gateway.chat("local/tiny", &"word ".repeat(900)).await.expect(200);
+        assert_eq!(windows(fake.chats().last().unwrap()), before);
     });
 }
 

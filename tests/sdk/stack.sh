@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the demo and the SDK tests run on: two providers, real or fake, and the gateway before them, all on free ports of
+# What the demo and the SDK tests run on: the providers, real or fake, and the gateway before them, all on free ports of
 # 127.0.0.1 and with their files in a temporary folder. Source it; then stack_begin, stack_providers, stack_gateway.
 # stack_end runs by itself when the script ends, however it ends.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

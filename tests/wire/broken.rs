@@ -1,5 +1,5 @@
 //! Decoders fed with what is broken: the fixtures, with bytes changed, cut, doubled and mixed. No
-//! input may end the program, and none may take more memory than it has bytes to spare.
+//! input may end the program, and a stream holds no more than it is allowed.
 
 use bytes::Bytes;
 use edgehold::chat::Request;
@@ -139,10 +139,10 @@ fn clients_requests() {
             .ok();
             anthropic::chat_body(&request, &anthropic::Wishes { model: "m", omit: &[] }).ok();
             gemini::chat_body(&request, &gemini::Wishes { model: "m", omit: &[] }).ok();
-            let options = ollama::Options { num_ctx: 2048, keep_alive: "10m" };
+            let options = ollama::Options { num_ctx: 2048, keep_alive: "10m", thinks: true };
             ollama::chat_body(&request, "m", &options).ok();
             ollama::generate_body(&request, "m", &options).ok();
-            ollama::own_body(bytes, "m", &options, true);
+            ollama::own_body(bytes, "m", &options, true).ok();
         }
         anthropic::decode_count(bytes).ok();
         openai::decode_embed(bytes).ok();
@@ -176,7 +176,8 @@ fn providers_answers() {
 
 #[test]
 fn providers_streams() {
-    const MOST: usize = 64 * 1024;
+    // So small that inputs pass it.
+    const MOST: usize = 512;
     fuzz("streams", |bytes, random| {
         for dialect in DIALECTS {
             let door = *random.pick(&DOORS);
@@ -191,7 +192,9 @@ fn providers_streams() {
             while !rest.is_empty() && whole {
                 let (piece, more) = rest.split_at(1 + random.below(rest.len()));
                 whole = relay.push(&Bytes::copy_from_slice(piece), &mut out).is_ok();
-                assert!(relay.held_bytes() <= 4 * MOST, "what is held has a bound");
+                let held = relay.held_bytes();
+                // One event more may be gathered before it is looked at.
+                assert!(!whole || held <= 4 * MOST, "{held} bytes are held");
                 rest = more;
             }
             if whole {

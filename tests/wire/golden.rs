@@ -161,7 +161,7 @@ fn what_providers_are_asked() {
     hold("anthropic/asked.json", &line(anthropic::chat_body(&request, &wishes).unwrap()));
     let wishes = gemini::Wishes { model: "gemini-3-pro", omit: &[] };
     hold("gemini/asked.json", &line(gemini::chat_body(&request, &wishes).unwrap()));
-    let options = ollama::Options { num_ctx: 4096, keep_alive: "10m" };
+    let options = ollama::Options { num_ctx: 4096, keep_alive: "10m", thinks: true };
     hold("ollama/asked.json", &line(ollama::chat_body(&request, "m", &options).unwrap()));
 }
 

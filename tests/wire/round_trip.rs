@@ -20,7 +20,12 @@ fn written(door: Door, request: &Request, body: &Value) -> Value {
         Door::OllamaChat => {
             let keep_alive = request.keep_alive.as_deref().unwrap_or("10m");
             let num_ctx = request.num_ctx.unwrap_or(2048);
-            ollama::chat_body(request, model, &ollama::Options { num_ctx, keep_alive }).unwrap()
+            ollama::chat_body(
+                request,
+                model,
+                &ollama::Options { num_ctx, keep_alive, thinks: true },
+            )
+            .unwrap()
         }
         _ => {
             let wishes = openai::Wishes { model, omit: &[], is_official: false };
@@ -149,10 +154,7 @@ fn openai_request(random: &mut Random) -> Value {
         body.insert("response_format".to_owned(), random.pick(&[json!({"type": "json_object"}), json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}})]).clone());
     }
     if random.chance() {
-        body.insert(
-            "reasoning_effort".to_owned(),
-            json!(random.pick(&["none", "low", "medium", "high"])),
-        );
+        body.insert("reasoning_effort".to_owned(), json!(random.pick(&["low", "medium", "high"])));
     }
     Value::Object(body)
 }

@@ -45,8 +45,6 @@ struct Body<'a> {
     container: Raw<'a>,
     #[serde(borrow)]
     mcp_servers: Raw<'a>,
-    #[serde(borrow)]
-    context_management: Raw<'a>,
 }
 
 /// The fields of a request that no target of another dialect is told.
@@ -61,10 +59,13 @@ pub(in crate::dialect) fn unknown_fields(body: &[u8]) -> Vec<String> {
 pub fn decode_messages(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
     let fields: Body<'_> = object(body)?;
     let limit: Option<u32> = field("max_tokens", fields.max_tokens)?;
-    let limit = limit.filter(|limit| *limit > 0).ok_or_else(|| {
-        Error::invalid_field("max_tokens", "max_tokens must be a whole number from 1")
-    })?;
+    let limit = limit
+        .ok_or_else(|| Error::invalid_field("max_tokens", "max_tokens must be a whole number"))?;
     let (mut request, span) = common(body, &fields)?;
+    if limit == 0 {
+        // Anthropic's way to fill its cache with a prompt.
+        request.exotic.push("max_tokens of 0");
+    }
     request.sampling.max_tokens = Some(limit);
     Ok((request, span))
 }
@@ -179,8 +180,8 @@ struct BlockBody<'a> {
     r#type: Option<String>,
     #[serde(default)]
     text: Option<String>,
-    #[serde(default)]
-    source: Option<Source>,
+    #[serde(default, borrow)]
+    source: Raw<'a>,
     #[serde(default)]
     id: Option<String>,
     #[serde(default)]
@@ -234,7 +235,7 @@ fn block(at: At<'_>, raw: &RawValue) -> Result<Block, Error> {
         |name: &str| Error::invalid_field(at.to_string(), format!("{at}.{name} is missing"));
     Ok(match body.r#type.as_deref().ok_or_else(|| missing("type"))? {
         "text" => Block::Part(Part::Text(body.text.ok_or_else(|| missing("text"))?)),
-        "image" => Block::Part(match body.source.ok_or_else(|| missing("source"))? {
+        "image" => Block::Part(match source(at, body.source)? {
             Source::Base64 { media_type, data } => Part::Image(Image::Base64 { media_type, data }),
             Source::Url { url } => Part::Image(Image::Url(url)),
             Source::Other => Part::Other("image of a file".to_owned()),
@@ -260,6 +261,12 @@ fn block(at: At<'_>, raw: &RawValue) -> Result<Block, Error> {
     })
 }
 
+/// Only a picture's: other blocks have something else by this name.
+fn source(at: At<'_>, raw: Raw<'_>) -> Result<Source, Error> {
+    let at = At::Member(&at, "source");
+    value(at, raw)?.ok_or_else(|| Error::invalid_field(at.to_string(), format!("{at} is missing")))
+}
+
 fn parts(at: At<'_>, raw: Raw<'_>) -> Result<Vec<Part>, Error> {
     let part = |block| match block {
         Block::Part(part) => Ok(part),
@@ -274,7 +281,7 @@ fn parts(at: At<'_>, raw: Raw<'_>) -> Result<Vec<Part>, Error> {
 #[derive(Deserialize)]
 struct ToolBody {
     r#type: Option<String>,
-    name: String,
+    name: Option<String>,
     description: Option<String>,
     input_schema: Option<Box<RawValue>>,
     strict: Option<bool>,
@@ -285,13 +292,15 @@ fn tools(raw: Raw<'_>) -> Result<(Vec<Tool>, Vec<&'static str>), Error> {
     let bodies: Vec<ToolBody> = field("tools", raw)?.unwrap_or_default();
     let all = bodies.len();
     let is_ours = |it: &ToolBody| it.r#type.as_deref().is_none_or(|kind| kind == "custom");
-    let tool = |it: ToolBody| Tool {
-        name: it.name,
-        description: it.description,
-        parameters: it.input_schema,
-        strict: it.strict,
+    let tool = |it: ToolBody| {
+        let name = it.name.ok_or_else(|| {
+            Error::invalid_field("tools", "each of the tools must have a name, or a type")
+        })?;
+        let (description, parameters) = (it.description, it.input_schema);
+        Ok(Tool { name, description, parameters, strict: it.strict })
     };
-    let tools: Vec<Tool> = bodies.into_iter().filter(is_ours).map(tool).collect();
+    let ours = bodies.into_iter().filter(is_ours);
+    let tools = ours.map(tool).collect::<Result<Vec<Tool>, Error>>()?;
     let others = if tools.len() < all { vec!["tools that the provider runs"] } else { Vec::new() };
     Ok((tools, others))
 }
@@ -341,7 +350,7 @@ fn effort(thinking: Option<ThinkingBody>, word: Option<&str>) -> Option<Effort> 
         Some(_) => Some(Effort::High),
         None => None,
     };
-    let thinking = thinking?;
+    let Some(thinking) = thinking else { return by_word() };
     match (thinking.r#type.as_str(), thinking.budget_tokens) {
         ("disabled", _) => Some(Effort::None),
         (_, Some(0..=2048)) => Some(Effort::Low),
@@ -351,20 +360,17 @@ fn effort(thinking: Option<ThinkingBody>, word: Option<&str>) -> Option<Effort> 
     }
 }
 
-/// The one format there is besides text is a schema, and it is kept to the letter.
+/// The one format there is besides text is a schema. Anthropic keeps to it; what others mean by a
+/// strict one wants more of it than Anthropic does.
 fn format(body: Option<FormatBody>) -> Format {
     match body.and_then(|it| it.schema) {
-        Some(schema) => Format::Schema(Schema { name: None, schema, strict: Some(true) }),
+        Some(schema) => Format::Schema(Schema { name: None, schema, strict: None }),
         None => Format::Text,
     }
 }
 
 fn only_there(fields: &Body<'_>) -> impl Iterator<Item = &'static str> {
     let set = |raw: Raw<'_>| raw.is_some_and(|raw| !matches!(raw.get(), "null" | "[]" | "{}"));
-    let table = [
-        ("container", set(fields.container)),
-        ("mcp_servers", set(fields.mcp_servers)),
-        ("context_management", set(fields.context_management)),
-    ];
+    let table = [("container", set(fields.container)), ("mcp_servers", set(fields.mcp_servers))];
     table.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
 }

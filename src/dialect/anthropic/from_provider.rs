@@ -59,7 +59,9 @@ pub fn decode_response(body: &[u8]) -> Result<Response, BadAnswer> {
                 let name = block.name.unwrap_or_default();
                 if name == ANSWER_TOOL {
                     response.text.push_str(&arguments);
-                    response.finish = Some(FinishReason::Stop);
+                    if response.finish == Some(FinishReason::ToolCalls) {
+                        response.finish = Some(FinishReason::Stop);
+                    }
                     continue;
                 }
                 let id = block.id.unwrap_or_default();

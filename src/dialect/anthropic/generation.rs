@@ -27,6 +27,16 @@ impl Generation {
         self >= Self(4, 6)
     }
 
+    /// Thinks unless it is told not to.
+    pub(super) fn thinks_by_itself(self) -> bool {
+        self >= Self(5, 0)
+    }
+
+    /// Refuses to be told which tool to call.
+    pub(super) fn chooses_its_tools(self) -> bool {
+        self >= Self(5, 1)
+    }
+
     pub(super) fn takes_sampling(self) -> bool {
         self < Self(4, 7)
     }

@@ -57,10 +57,11 @@ pub(super) fn id(stamp: &Stamp) -> String {
 
 pub(super) fn stop_word(finish: Option<FinishReason>, called: bool) -> &'static str {
     match finish {
-        _ if called => "tool_use",
+        // A call that was cut short is none to be made.
         Some(FinishReason::ContentFilter) => "refusal",
         Some(FinishReason::Length) => "max_tokens",
         Some(FinishReason::ToolCalls) => "tool_use",
+        Some(FinishReason::Stop) | None if called => "tool_use",
         Some(FinishReason::Stop) | None => "end_turn",
     }
 }

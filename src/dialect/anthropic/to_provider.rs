@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::chat::{
@@ -12,6 +13,7 @@ use crate::chat::{
 use crate::dialect::anthropic::ANSWER_TOOL;
 use crate::dialect::anthropic::generation::Generation;
 use crate::dialect::arguments::as_object;
+use crate::dialect::asked::json_in_words;
 use crate::dialect::body::{Fields, with_model};
 use crate::dialect::{Unsupported, to_json};
 
@@ -29,16 +31,39 @@ const ANSWER_TOKENS: u32 = 8192;
 
 /// The client's own body, with the target's model in it and without what the provider refuses.
 pub fn own_body(original: &[u8], span: &Range<usize>, wishes: &Wishes<'_>) -> Vec<u8> {
-    if wishes.omit.is_empty() {
+    let has_unsealed = memchr::memmem::find(original, b"\"signature\":\"\"").is_some()
+        || memchr::memmem::find(original, b"\"signature\": \"\"").is_some();
+    if wishes.omit.is_empty() && !has_unsealed {
         return with_model(original, span, wishes.model);
     }
     // It has been read before, so it is an object.
     let mut fields = Fields::of(original).unwrap_or_default();
     fields.set("model", &wishes.model);
+    if has_unsealed && let Some(messages) = fields.get("messages") {
+        let messages = without_unsealed(messages);
+        fields.set("messages", &messages);
+    }
     for name in wishes.omit {
         fields.take(name);
     }
     fields.write()
+}
+
+/// Turns without the thoughts that another provider had: they have no seal, and Anthropic refuses
+/// the whole request for one of them. What is left of a turn is what was there.
+fn without_unsealed(messages: &RawValue) -> Value {
+    let mut turns: Value = serde_json::from_str(messages.get()).unwrap_or_default();
+    let is_unsealed =
+        |block: &Value| block["type"] == "thinking" && block["signature"].as_str() == Some("");
+    for turn in turns.as_array_mut().into_iter().flatten() {
+        if let Some(blocks) = turn.get_mut("content").and_then(Value::as_array_mut) {
+            blocks.retain(|block| !is_unsealed(block));
+        }
+    }
+    if let Some(turns) = turns.as_array_mut() {
+        turns.retain(|turn| turn["content"].as_array().is_none_or(|blocks| !blocks.is_empty()));
+    }
+    turns
 }
 
 #[derive(Serialize)]
@@ -88,13 +113,13 @@ enum Block<'a> {
         signature: &'a str,
     },
     ToolResult {
-        tool_use_id: &'a str,
+        tool_use_id: Cow<'a, str>,
         content: Vec<Self>,
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         is_error: bool,
     },
     ToolUse {
-        id: &'a str,
+        id: Cow<'a, str>,
         name: &'a str,
         input: Cow<'a, RawValue>,
     },
@@ -121,7 +146,7 @@ struct ToolBody<'a> {
 #[serde(untagged)]
 enum SchemaBody<'a> {
     Any { r#type: &'static str },
-    Given(&'a RawValue),
+    Given(Cow<'a, RawValue>),
 }
 
 #[derive(Serialize)]
@@ -160,7 +185,12 @@ struct FormatBody<'a> {
 /// What this dialect has no word for.
 pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsupported> {
     let model = Generation::of(wishes.model);
-    let form = Form::of(request);
+    let form = Form::of(request, model);
+    if model.chooses_its_tools()
+        && matches!(request.tool_choice, ToolChoice::Named(_) | ToolChoice::Required)
+    {
+        return Err(Unsupported("a tool_choice that forces a call".to_owned()));
+    }
     let (thinking, effort) = thinking(request, model, &form);
     let sampling = &request.sampling;
     let limit = sampling.max_tokens.unwrap_or(ANSWER_TOKENS);
@@ -205,26 +235,36 @@ pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsu
 /// How an answer in JSON is brought about.
 #[derive(Debug, PartialEq, Eq)]
 enum Form {
-    /// It is asked for in words: there are tools, and no schema.
+    /// It is asked for in words: there is no schema, and no tool can stand for the answer.
     Asked,
-    /// The API's own way: there are tools, and a schema.
+    /// The API's own way, which takes not every schema.
     Config,
-    /// By a tool that must be called: every model can, and every schema will do.
+    /// By a tool that must be called: any schema of an object will do.
     Tool,
     /// It is text.
     Text,
 }
 
 impl Form {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, model: Generation) -> Self {
         let has_tools = !request.tools.is_empty() && request.tool_choice != ToolChoice::None;
-        match (&request.format, has_tools) {
-            (Format::Text, _) => Self::Text,
-            (_, false) => Self::Tool,
-            (Format::Json, true) => Self::Asked,
-            (Format::Schema(_), true) => Self::Config,
+        let is_of_object = match &request.format {
+            Format::Schema(it) => is_of_object(&it.schema),
+            Format::Json | Format::Text => true,
+        };
+        let may_force = !has_tools && !model.chooses_its_tools() && is_of_object;
+        match &request.format {
+            Format::Text => Self::Text,
+            Format::Json | Format::Schema(_) if may_force => Self::Tool,
+            Format::Json => Self::Asked,
+            Format::Schema(_) => Self::Config,
         }
     }
+}
+
+fn is_of_object(schema: &RawValue) -> bool {
+    let fields = Fields::of(schema.get().as_bytes()).unwrap_or_default();
+    fields.get("type").is_none_or(|raw| raw.get() == "\"object\"")
 }
 
 /// Thoughts need their own seals back: a turn of tool calls that came without ends them. A tool
@@ -236,17 +276,26 @@ fn thinking(
 ) -> (Option<ThinkingBody>, Option<&'static str>) {
     let forced = !matches!(request.tool_choice, ToolChoice::Auto | ToolChoice::None);
     let Some(effort) = request.effort.filter(|_| model.thinks()) else { return (None, None) };
-    if forced || *form == Form::Tool || effort == Effort::None || lost_seals(&request.messages) {
-        return (None, None);
-    }
     let (word, budget) = match effort {
         Effort::None | Effort::Low => ("low", 1024),
         Effort::Medium => ("medium", 4096),
         Effort::High => ("high", 16_384),
     };
-    match model.is_adaptive() {
-        true => (Some(ThinkingBody { r#type: "adaptive", budget_tokens: None }), Some(word)),
-        false => (Some(ThinkingBody { r#type: "enabled", budget_tokens: Some(budget) }), None),
+    // The newest think without being told to, and can be told not to.
+    let off = model.thinks_by_itself().then_some(ThinkingBody::of("disabled", None));
+    let no_room = forced || *form == Form::Tool || lost_seals(&request.messages);
+    match (effort, model.is_adaptive()) {
+        (Effort::None, _) => (off, None),
+        (_, true) if no_room => (None, Some(word)),
+        (_, false) if no_room => (None, None),
+        (_, true) => (Some(ThinkingBody::of("adaptive", None)), Some(word)),
+        (_, false) => (Some(ThinkingBody::of("enabled", Some(budget))), None),
+    }
+}
+
+impl ThinkingBody {
+    fn of(r#type: &'static str, budget_tokens: Option<u32>) -> Self {
+        Self { r#type, budget_tokens }
     }
 }
 
@@ -263,7 +312,7 @@ fn system(request: &Request, form: &Form) -> String {
     let all = request.messages.iter().filter(|message| message.role == Role::System);
     let mut texts: Vec<String> = all.map(Message::text).filter(|text| !text.is_empty()).collect();
     if *form == Form::Asked {
-        texts.push("Answer with one JSON object and nothing else: no fences, no words.".to_owned());
+        texts.push(json_in_words(&request.format));
     }
     texts.join("\n\n")
 }
@@ -297,7 +346,7 @@ fn blocks(message: &Message) -> Result<Vec<Block<'_>>, Unsupported> {
         blocks.extend(block(part)?);
     }
     if message.role == Role::Tool {
-        let tool_use_id = message.tool_call_id.as_deref().unwrap_or_default();
+        let tool_use_id = plain_id(message.tool_call_id.as_deref().unwrap_or_default());
         let is_error = message.is_error;
         return Ok(vec![Block::ToolResult { tool_use_id, content: blocks, is_error }]);
     }
@@ -322,7 +371,27 @@ fn block(part: &Part) -> Result<Option<Block<'_>>, Unsupported> {
 }
 
 fn call(it: &ToolCall) -> Block<'_> {
-    Block::ToolUse { id: &it.id, name: &it.name, input: as_object(&it.arguments) }
+    Block::ToolUse { id: plain_id(&it.id), name: &it.name, input: as_object(&it.arguments) }
+}
+
+/// Ids are letters, digits, `_` and `-` there; those of other providers are not always.
+fn plain_id(id: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    match id {
+        "" => Cow::Borrowed("call"),
+        id if id.chars().all(is_plain) => Cow::Borrowed(id),
+        id => Cow::Owned(id.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()),
+    }
+}
+
+/// A tool's schema is that of an object there, and has to say so.
+fn object_schema(schema: &RawValue) -> Cow<'_, RawValue> {
+    let mut fields = Fields::of(schema.get().as_bytes()).unwrap_or_default();
+    if fields.get("type").is_some() {
+        return Cow::Borrowed(schema);
+    }
+    fields.set("type", &"object");
+    serde_json::value::to_raw_value(&fields).map_or(Cow::Borrowed(schema), Cow::Owned)
 }
 
 /// Stops of nothing but white space are refused there.
@@ -333,7 +402,7 @@ fn stops(all: &[String]) -> Vec<&str> {
 fn tools<'a>(request: &'a Request, form: &Form) -> Vec<ToolBody<'a>> {
     if *form == Form::Tool {
         let input_schema = match &request.format {
-            Format::Schema(it) => SchemaBody::Given(&it.schema),
+            Format::Schema(it) => SchemaBody::Given(object_schema(&it.schema)),
             Format::Json | Format::Text => SchemaBody::Any { r#type: "object" },
         };
         let description = Some("Gives the answer to the user, as JSON.");
@@ -343,7 +412,7 @@ fn tools<'a>(request: &'a Request, form: &Form) -> Vec<ToolBody<'a>> {
         name: &it.name,
         description: it.description.as_deref(),
         input_schema: match it.parameters.as_deref() {
-            Some(schema) => SchemaBody::Given(schema),
+            Some(schema) => SchemaBody::Given(object_schema(schema)),
             None => SchemaBody::Any { r#type: "object" },
         },
         strict: it.strict.filter(|strict| *strict),

@@ -96,10 +96,22 @@ impl From<UsageFields> for Usage {
 pub(super) fn finish_reason(word: &str, called: bool) -> Result<FinishReason, Broken> {
     match word {
         "MAX_TOKENS" => Ok(FinishReason::Length),
-        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "LANGUAGE"
-        | "IMAGE_SAFETY" => Ok(FinishReason::ContentFilter),
-        "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" => {
-            let message = format!("the model's tool call was none ({word})");
+        "SAFETY"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "LANGUAGE"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION" => Ok(FinishReason::ContentFilter),
+        "MALFORMED_FUNCTION_CALL"
+        | "MALFORMED_RESPONSE"
+        | "MISSING_THOUGHT_SIGNATURE"
+        | "OTHER"
+        | "TOO_MANY_TOOL_CALLS"
+        | "UNEXPECTED_TOOL_CALL" => {
+            let message = format!("the model failed ({word})");
             Err(Broken::Error(Error::new(Kind::Upstream, message)))
         }
         _ if called => Ok(FinishReason::ToolCalls),

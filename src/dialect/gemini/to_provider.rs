@@ -10,6 +10,7 @@ use crate::chat::{
     ToolChoice,
 };
 use crate::dialect::arguments::as_object;
+use crate::dialect::asked::json_in_words;
 use crate::dialect::body::Fields;
 use crate::dialect::{Unsupported, to_json};
 
@@ -179,7 +180,7 @@ pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsu
     let has_tools = !request.tools.is_empty();
     to_json(&Body {
         contents: contents(&request.messages, generation)?,
-        system_instruction: system(&request.messages),
+        system_instruction: system(request, generation),
         tools: if has_tools { vec![tools(request)] } else { Vec::new() },
         tool_config: has_tools.then(|| tool_config(&request.tool_choice)).flatten(),
         generation_config: generation_config(request, wishes, generation)?,
@@ -193,6 +194,7 @@ fn generation_config(
 ) -> Result<Box<RawValue>, Unsupported> {
     let sampling = &request.sampling;
     let (response_mime_type, response_json_schema) = match &request.format {
+        _ if asks_for_json(request, generation) => (None, None),
         Format::Text => (None, None),
         Format::Json => (Some("application/json"), None),
         Format::Schema(it) => (Some("application/json"), Some(&*it.schema)),
@@ -208,7 +210,7 @@ fn generation_config(
         frequency_penalty: sampling.frequency_penalty,
         response_mime_type,
         response_json_schema,
-        thinking_config: request.effort.map(|effort| thinking(effort, generation)),
+        thinking_config: request.effort.and_then(|effort| thinking(effort, wishes.model)),
     })?;
     let mut fields = Fields::of(&written).unwrap_or_default();
     for name in wishes.omit {
@@ -225,24 +227,46 @@ fn generation(model: &str) -> u32 {
     digits.parse().unwrap_or(u32::MAX)
 }
 
-/// The second generation is told how many tokens to think, the third how hard.
-fn thinking(effort: Effort, generation: u32) -> ThinkingConfig {
-    let (budget, level) = match effort {
-        Effort::None => (0, "minimal"),
-        Effort::Low => (1024, "low"),
-        Effort::Medium => (8192, "medium"),
-        Effort::High => (24_576, "high"),
+/// The second generation is told from 2.5 on how many tokens to think, the third how hard; the
+/// larger models always think, and of the levels they know the outer two. What a name does not
+/// tell is left to the model: how hard to think is a wish.
+fn thinking(effort: Effort, model: &str) -> Option<ThinkingConfig> {
+    let is_pro = model.contains("-pro");
+    let (thinking_budget, thinking_level) = match generation(model) {
+        2 if model.contains("gemini-2.5") => match effort {
+            Effort::None if is_pro => return None,
+            Effort::None => (Some(0), None),
+            Effort::Low => (Some(1024), None),
+            Effort::Medium => (Some(8192), None),
+            Effort::High => (Some(24_576), None),
+        },
+        // No name that we know.
+        u32::MAX => return None,
+        3.. => match effort {
+            Effort::None | Effort::Low => (None, Some("low")),
+            Effort::Medium if is_pro => (None, Some("high")),
+            Effort::Medium => (None, Some("medium")),
+            Effort::High => (None, Some("high")),
+        },
+        _ => return None,
     };
-    ThinkingConfig {
-        thinking_budget: (generation < 3).then_some(budget),
-        thinking_level: (generation >= 3).then_some(level),
-        include_thoughts: effort != Effort::None,
-    }
+    let include_thoughts = effort != Effort::None;
+    Some(ThinkingConfig { thinking_budget, thinking_level, include_thoughts })
 }
 
-fn system(messages: &[Message]) -> Option<Instruction> {
-    let all = messages.iter().filter(|message| message.role == Role::System);
-    let texts: Vec<String> = all.map(Message::text).filter(|text| !text.is_empty()).collect();
+/// Before the third generation an answer has a form or the model has tools, not both: then JSON is
+/// asked for in words.
+fn asks_for_json(request: &Request, generation: u32) -> bool {
+    let has_tools = !request.tools.is_empty() && request.tool_choice != ToolChoice::None;
+    generation < 3 && has_tools && !matches!(request.format, Format::Text)
+}
+
+fn system(request: &Request, generation: u32) -> Option<Instruction> {
+    let all = request.messages.iter().filter(|message| message.role == Role::System);
+    let mut texts: Vec<String> = all.map(Message::text).filter(|text| !text.is_empty()).collect();
+    if asks_for_json(request, generation) {
+        texts.push(json_in_words(&request.format));
+    }
     (!texts.is_empty()).then(|| Instruction { parts: [Text { text: texts.join("\n\n") }] })
 }
 

@@ -100,7 +100,7 @@ fn common(
 ) -> Result<(Request, Range<usize>), Error> {
     let (model, span) = model(body, fields.model)?;
     let options: OptionFields = field("options", fields.options)?.unwrap_or_default();
-    let num_ctx = options.num_ctx;
+    let num_ctx = options.num_ctx.and_then(whole);
     let request = Request {
         model,
         messages,
@@ -121,14 +121,15 @@ fn common(
 
 #[derive(Default, Deserialize)]
 struct OptionFields {
-    num_ctx: Option<u32>,
-    /// Negative: without a limit.
-    num_predict: Option<i64>,
+    /// Whole numbers come as floats too: an Ollama cuts them, and so do we. Negative ones are as good
+    /// as none.
+    num_ctx: Option<f64>,
+    num_predict: Option<f64>,
     temperature: Option<f64>,
     top_p: Option<f64>,
-    top_k: Option<u32>,
+    top_k: Option<f64>,
     stop: Option<Stop>,
-    seed: Option<i64>,
+    seed: Option<f64>,
     presence_penalty: Option<f64>,
     frequency_penalty: Option<f64>,
 }
@@ -145,18 +146,27 @@ impl OptionFields {
         Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
-            top_k: self.top_k,
+            top_k: self.top_k.and_then(whole),
             stop: match self.stop {
                 None => Vec::new(),
                 Some(Stop::Many(all)) => all,
                 Some(Stop::One(only)) => vec![only],
             },
-            seed: self.seed,
-            max_tokens: self.num_predict.and_then(|limit| u32::try_from(limit).ok()),
+            seed: self.seed.and_then(signed),
+            max_tokens: self.num_predict.and_then(whole),
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
         }
     }
+}
+
+fn signed(number: f64) -> Option<i64> {
+    // Every whole number that a float holds exactly; what is beyond is no seed.
+    format!("{:.0}", number.trunc()).parse().ok()
+}
+
+fn whole(number: f64) -> Option<u32> {
+    signed(number).and_then(|number| u32::try_from(number).ok())
 }
 
 #[derive(Deserialize)]
@@ -443,6 +453,8 @@ pub struct Show {
 /// What is wrong, naming the field.
 pub fn decode_show(body: &[u8]) -> Result<Show, Error> {
     let fields: ShowBody<'_> = object(body)?;
-    let (model, _) = model(body, fields.model.or(fields.name))?;
+    // Ollama's own program sends both, one of them empty.
+    let said = fields.model.filter(|raw| !matches!(raw.get(), "\"\"" | "null"));
+    let (model, _) = model(body, said.or(fields.name))?;
     Ok(Show { model })
 }

@@ -225,7 +225,9 @@ impl StreamEncoder {
         }
     }
 
-    fn done(&self, out: &mut Vec<u8>) {
+    fn done(&mut self, out: &mut Vec<u8>) {
+        // Some services leave the reason out.
+        self.called(out);
         let end = End::new(self.finish, self.usage, self.took);
         self.write(said(self.form, "", "", Vec::new()), Some(end), out);
     }

@@ -17,13 +17,28 @@ pub struct Options<'a> {
     pub num_ctx: u32,
     /// How long the model stays loaded, in Ollama's notation.
     pub keep_alive: &'a str,
+    /// Whether the model can think, as far as is known: one that cannot is not told to.
+    pub thinks: bool,
 }
 
 /// The client's own body, with the target's model and a window in it. What can be streamed is
 /// asked for as a stream, as [`chat_body`] does.
-pub fn own_body(original: &[u8], model: &str, options: &Options<'_>, streams: bool) -> Vec<u8> {
+///
+/// # Errors
+/// SECURITY: a field that an Ollama would take for another. It does not look at the case of names
+/// (Go's `encoding/json`), so a later `OPTIONS` would undo what is set here.
+pub fn own_body(
+    original: &[u8],
+    model: &str,
+    options: &Options<'_>,
+    streams: bool,
+) -> Result<Vec<u8>, Unsupported> {
     // It has been read before, so it is an object, and so are its options.
     let mut fields = Fields::of(original).unwrap_or_default();
+    if let Some(name) = fields.unusual() {
+        let name: String = name.chars().take(64).collect();
+        return Err(Unsupported(format!("a field called {name:?}: names are in lower case")));
+    }
     let theirs = fields.take("options");
     let theirs = theirs.as_deref().map_or("{}", RawValue::get);
     let mut inner = Fields::of(theirs.as_bytes()).unwrap_or_default();
@@ -39,7 +54,7 @@ pub fn own_body(original: &[u8], model: &str, options: &Options<'_>, streams: bo
         fields.set("keep_alive", &KeepAlive::from(options.keep_alive));
     }
     fields.set("options", &inner);
-    fields.write()
+    Ok(fields.write())
 }
 
 #[derive(Serialize)]
@@ -60,17 +75,24 @@ struct ChatBody<'a> {
     think: Option<Think>,
 }
 
-/// A bare number is seconds; text is Go's notation.
+/// A bare number is seconds; text is Go's notation. Ollama's Python client makes a float of every
+/// number.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum KeepAlive<'a> {
+    Fraction(f64),
     Seconds(i64),
     Text(&'a str),
 }
 
 impl<'a> From<&'a str> for KeepAlive<'a> {
     fn from(text: &'a str) -> Self {
-        text.parse().map_or(Self::Text(text), Self::Seconds)
+        let whole = text.strip_suffix(".0").unwrap_or(text);
+        match (whole.parse(), text.parse::<f64>()) {
+            (Ok(seconds), _) => Self::Seconds(seconds),
+            (_, Ok(seconds)) if seconds.is_finite() => Self::Fraction(seconds),
+            _ => Self::Text(text),
+        }
     }
 }
 
@@ -187,7 +209,7 @@ pub fn chat_body(
         options: OptionsBody::new(options.num_ctx, &request.sampling),
         tools: tools(request)?,
         format: format(&request.format),
-        think: request.effort.map(|effort| think(effort, model)),
+        think: request.effort.filter(|_| options.thinks).map(|effort| think(effort, model)),
     })
 }
 

@@ -92,14 +92,16 @@ pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
     let (model, span) = model(body, fields.model)?;
     let (tools, has_others) = tools(fields.tools)?;
     let mut exotic = exotic(&fields);
-    if has_others {
+    let (tool_choice, is_others) = tool_choice(fields.tool_choice)?;
+    let (messages, has_other_calls) = messages(fields.messages)?;
+    if has_others || is_others || has_other_calls {
         exotic.push("tools that are no functions");
     }
     let request = Request {
         model,
-        messages: messages(fields.messages)?,
+        messages,
         tools,
-        tool_choice: tool_choice(fields.tool_choice)?,
+        tool_choice,
         parallel_tools: field("parallel_tool_calls", fields.parallel_tool_calls)?,
         sampling: sampling(&fields)?,
         format: format(fields.response_format)?,
@@ -126,16 +128,24 @@ fn sampling(fields: &ChatBody<'_>) -> Result<Sampling, Error> {
     Ok(Sampling {
         temperature: field("temperature", fields.temperature)?,
         top_p: field("top_p", fields.top_p)?,
-        top_k: field("top_k", fields.top_k)?,
+        top_k: off_if_negative("top_k", fields.top_k)?,
         stop: stop(fields.stop)?,
         seed: field("seed", fields.seed)?,
         max_tokens: match limit {
             Some(limit) => Some(limit),
-            None => field("max_tokens", fields.max_tokens)?,
+            None => off_if_negative("max_tokens", fields.max_tokens)?,
         },
         presence_penalty: field("presence_penalty", fields.presence_penalty)?,
         frequency_penalty: field("frequency_penalty", fields.frequency_penalty)?,
     })
+}
+
+/// vLLM's and llama.cpp's way to say without a limit.
+fn off_if_negative(name: &'static str, raw: Raw<'_>) -> Result<Option<u32>, Error> {
+    match raw.map(RawValue::get) {
+        Some("-1") => Ok(None),
+        _ => field(name, raw),
+    }
 }
 
 pub(super) fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
@@ -147,7 +157,8 @@ pub(super) fn stop(raw: Raw<'_>) -> Result<Vec<String>, Error> {
     }
 }
 
-fn messages(raw: Raw<'_>) -> Result<Vec<Message>, Error> {
+/// The conversation, and whether tools were called in it that are no functions.
+fn messages(raw: Raw<'_>) -> Result<(Vec<Message>, bool), Error> {
     let wanted = || {
         let words = "messages must be a list with at least one entry";
         Error::invalid_field("messages", words)
@@ -157,7 +168,14 @@ fn messages(raw: Raw<'_>) -> Result<Vec<Message>, Error> {
     if list.is_empty() {
         return Err(wanted());
     }
-    list.iter().enumerate().map(|(index, raw)| message(index, raw)).collect()
+    let mut has_others = false;
+    let message = |(index, raw): (usize, &&RawValue)| {
+        let (message, others) = message(index, raw)?;
+        has_others |= others;
+        Ok(message)
+    };
+    let messages = list.iter().enumerate().map(message).collect::<Result<Vec<_>, Error>>()?;
+    Ok((messages, has_others))
 }
 
 #[derive(Deserialize)]
@@ -176,7 +194,7 @@ struct MessageBody<'a> {
     name: Raw<'a>,
 }
 
-fn message(index: usize, raw: &RawValue) -> Result<Message, Error> {
+fn message(index: usize, raw: &RawValue) -> Result<(Message, bool), Error> {
     let list = At::Field("messages");
     let at = At::Entry(&list, index);
     let fields: MessageBody<'_> =
@@ -197,14 +215,16 @@ fn message(index: usize, raw: &RawValue) -> Result<Message, Error> {
     if let Some(text) = thought {
         parts.insert(0, Part::Thinking { text, signature: None });
     }
-    Ok(Message {
+    let (tool_calls, has_others) = tool_calls(At::Member(&at, "tool_calls"), fields.tool_calls)?;
+    let message = Message {
         role,
         parts,
-        tool_calls: tool_calls(At::Member(&at, "tool_calls"), fields.tool_calls)?,
+        tool_calls,
         tool_call_id: value(At::Member(&at, "tool_call_id"), fields.tool_call_id)?,
         name: value(At::Member(&at, "name"), fields.name)?,
         is_error: false,
-    })
+    };
+    Ok((message, has_others))
 }
 
 /// Text, a list of parts, or nothing (a turn that only calls tools).
@@ -264,7 +284,9 @@ fn part(at: At<'_>, raw: &RawValue) -> Result<Part, Error> {
 pub(super) fn image(at: &str, url: String) -> Result<Image, Error> {
     let Some(rest) = url.strip_prefix("data:") else { return Ok(Image::Url(url)) };
     let parsed = rest.split_once(',').and_then(|(head, data)| {
-        let media_type = head.strip_suffix(";base64")?;
+        // Parameters of the type, and a name for JPEG that is none, are refused by others.
+        let media_type = head.strip_suffix(";base64")?.split(';').next().unwrap_or_default();
+        let media_type = if media_type == "image/jpg" { "image/jpeg" } else { media_type };
         Some(Image::Base64 { media_type: media_type.to_owned(), data: data.to_owned() })
     });
     parsed.ok_or_else(|| {

@@ -90,9 +90,48 @@ impl PassingChoice<'_> {
         let is_text = |raw: Option<&RawValue>| {
             raw.is_none_or(|it| it.get() == "null" || it.get().starts_with('"'))
         };
+        let is_content =
+            |raw: &RawValue| serde_json::from_str::<Option<Content>>(raw.get()).is_ok();
         let said = self.message.as_ref();
         is_text(self.finish_reason)
-            && said.is_none_or(|it| is_text(it.content) && is_text(it.reasoning_content))
+            && said.is_none_or(|it| {
+                is_text(it.reasoning_content)
+                    && (is_text(it.content) || it.content.is_some_and(is_content))
+            })
+    }
+}
+
+/// What a model says: text, or parts of it where it thinks aloud (Mistral's Magistral,
+/// docs.mistral.ai/capabilities/reasoning).
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Content {
+    Parts(Vec<PartFields>),
+    Text(String),
+}
+
+/// A part of what a model says.
+#[derive(Deserialize)]
+pub(super) struct PartFields {
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    thinking: Option<Vec<Self>>,
+}
+
+impl Content {
+    /// The text, and the thoughts.
+    pub(super) fn split(self) -> (String, String) {
+        let parts = match self {
+            Self::Text(text) => return (text, String::new()),
+            Self::Parts(parts) => parts,
+        };
+        let (mut text, mut thought) = (String::new(), String::new());
+        for part in parts {
+            text.extend(part.text);
+            thought.extend(part.thinking.into_iter().flatten().filter_map(|part| part.text));
+        }
+        (text, thought)
     }
 }
 
@@ -138,7 +177,7 @@ struct Choice {
 #[derive(Deserialize)]
 struct MessageFields {
     #[serde(default)]
-    content: Option<String>,
+    content: Option<Content>,
     /// The models' thoughts; OpenRouter calls them `reasoning`.
     #[serde(default)]
     reasoning_content: Option<String>,
@@ -190,10 +229,11 @@ pub fn decode_response(body: &[u8]) -> Result<Response, BadAnswer> {
             signature: it.extra_content.and_then(ExtraContent::signature),
         })
     };
-    let thinking = message.reasoning_content.or(message.reasoning);
+    let (text, thought) = message.content.map(Content::split).unwrap_or_default();
+    let thinking = message.reasoning_content.or(message.reasoning).unwrap_or(thought);
     Ok(Response {
-        text: message.content.unwrap_or_default(),
-        thinking: thinking.unwrap_or_default(),
+        text,
+        thinking,
         signature: None,
         refusal: message.refusal.unwrap_or_default(),
         tool_calls: message.tool_calls.into_iter().flatten().filter_map(call).collect(),
@@ -333,6 +373,14 @@ mod tests {
             assert!(decode_response(bad.as_bytes()).is_err(), "{bad}");
             assert!(check_response(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn thoughts_among_the_text() {
+        let body = br#"{"choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"Hm."}]},{"type":"text","text":"Hi"}]}}]}"#;
+        assert!(check_response(body).is_ok());
+        let response = decode_response(body).unwrap();
+        assert_eq!((response.text.as_str(), response.thinking.as_str()), ("Hi", "Hm."));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::chat::{Event, ToolCallDelta, Usage};
 use crate::dialect::openai::from_client::ExtraContent;
-use crate::dialect::openai::from_provider::{UsageFields, finish_reason};
+use crate::dialect::openai::from_provider::{Content, UsageFields, finish_reason};
 use crate::dialect::openai::look::{is_failure, reported};
 use crate::dialect::{BadAnswer, Broken, Sink};
 
@@ -34,7 +34,7 @@ struct Choice<'a> {
 #[derive(Deserialize)]
 struct Delta {
     #[serde(default)]
-    content: Option<String>,
+    content: Option<Content>,
     #[serde(default)]
     reasoning_content: Option<String>,
     #[serde(default)]
@@ -65,10 +65,12 @@ struct Function {
     arguments: Option<String>,
 }
 
-/// Decodes the data of frames. It counts tool calls, because some services number none of them.
+/// Decodes the data of frames. It numbers tool calls itself: some services number none of them, and
+/// some give several the same number.
 #[derive(Debug, Default)]
 pub struct StreamDecoder {
-    calls: u32,
+    /// The calls so far: the service's number, and the id that it gave.
+    calls: Vec<(Option<u32>, String)>,
 }
 
 impl StreamDecoder {
@@ -107,39 +109,119 @@ impl StreamDecoder {
 
     fn delta(&mut self, delta: Delta, sink: &mut Sink<'_>) -> Result<(), Broken> {
         let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-        if let Some(text) = said(delta.reasoning_content).or_else(|| said(delta.reasoning)) {
+        let (text, thought) = delta.content.map(Content::split).unwrap_or_default();
+        let thoughts = [delta.reasoning_content, delta.reasoning, Some(thought)];
+        if let Some(text) = thoughts.into_iter().find_map(said) {
             sink(Event::Thinking(text))?;
         }
-        if let Some(text) = said(delta.content) {
+        if let Some(text) = said(Some(text)) {
             sink(Event::Text(text))?;
         }
         if let Some(text) = said(delta.refusal) {
             sink(Event::Refusal(text))?;
         }
         for call in delta.tool_calls.into_iter().flatten() {
-            sink(Event::ToolCall(self.call(call)))?;
+            if let Some(call) = self.call(call) {
+                sink(Event::ToolCall(call))?;
+            }
         }
         Ok(())
     }
 
-    fn call(&mut self, call: Call) -> ToolCallDelta {
+    fn call(&mut self, call: Call) -> Option<ToolCallDelta> {
         let function = call.function.unwrap_or_default();
         let name = function.name.filter(|name| !name.is_empty());
-        let index = call.index.unwrap_or_else(|| match name.is_some() {
-            true => self.calls,
-            false => self.calls.saturating_sub(1),
-        });
-        // Some services repeat the name in every piece.
-        let is_new = index >= self.calls && name.is_some();
-        if is_new {
-            self.calls = index.saturating_add(1);
-        }
-        ToolCallDelta {
-            index,
-            id: call.id.filter(|id| is_new && !id.is_empty()),
+        let id = call.id.filter(|id| !id.is_empty());
+        let known = match call.index {
+            Some(_) => self.calls.iter().rposition(|(index, _)| *index == call.index),
+            None => self.calls.len().checked_sub(1),
+        };
+        // Names are repeated by some in every piece; a call is new by its number, or by its id.
+        let same_id = |at: &usize| {
+            let known = self.calls.get(*at).map_or("", |(_, id)| id.as_str());
+            id.as_deref().is_none_or(|id| id == known)
+        };
+        let starts = name.is_some() && (call.index.is_some() || id.is_none());
+        let known = match call.index {
+            Some(_) => known.filter(same_id).or_else(|| known.filter(|_| name.is_none())),
+            None => known.filter(|at| name.is_none() || (!starts && same_id(at))),
+        };
+        let (index, is_new) = match known {
+            Some(at) => (at, false),
+            // A piece of a call that never began.
+            None if name.is_none() => return None,
+            None => {
+                self.calls.push((call.index, id.clone().unwrap_or_default()));
+                (self.calls.len() - 1, true)
+            }
+        };
+        Some(ToolCallDelta {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            id: id.filter(|_| is_new),
             name: name.filter(|_| is_new),
             arguments: function.arguments.unwrap_or_default(),
             signature: call.extra_content.and_then(ExtraContent::signature),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls by their index, name and arguments, from chunks of `tool_calls`.
+    fn calls(chunks: &[&str]) -> Vec<(u32, Option<String>, String)> {
+        let mut decoder = StreamDecoder::default();
+        let mut calls = Vec::new();
+        for chunk in chunks {
+            let data = format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{chunk}]}}}}]}}"#);
+            let sink = &mut |event| {
+                if let Event::ToolCall(it) = event {
+                    calls.push((it.index, it.name, it.arguments));
+                }
+                Ok(())
+            };
+            decoder.data(data.as_bytes(), sink).unwrap();
         }
+        calls
+    }
+
+    #[test]
+    fn calls_are_told_apart_however_they_are_numbered() {
+        let (f, g) = (Some("f".to_owned()), Some("g".to_owned()));
+        let want = |rest: &[(u32, Option<String>, &str)]| {
+            rest.iter().map(|(i, n, a)| (*i, n.clone(), (*a).to_owned())).collect::<Vec<_>>()
+        };
+        // As OpenAI does it.
+        let chunks = [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":""}}"#,
+            r#"{"index":0,"function":{"arguments":"{}"}}"#,
+            r#"{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}"#,
+        ];
+        assert_eq!(
+            calls(&chunks),
+            want(&[(0, f.clone(), ""), (0, None, "{}"), (1, g.clone(), "{}")])
+        );
+        // One number for all of them.
+        let chunks = [
+            r#"{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}"#,
+            r#"{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}"#,
+        ];
+        assert_eq!(calls(&chunks), want(&[(0, f.clone(), "{}"), (1, g.clone(), "{}")]));
+        // No numbers, and no ids.
+        let chunks = [
+            r#"{"function":{"name":"f","arguments":"{}"}}"#,
+            r#"{"function":{"name":"g","arguments":"{"}}"#,
+            r#"{"function":{"arguments":"}"}}"#,
+        ];
+        assert_eq!(calls(&chunks), want(&[(0, f.clone(), "{}"), (1, g, "{"), (1, None, "}")]));
+        // The name and the id in every piece; numbers that begin elsewhere.
+        let chunks = [
+            r#"{"index":3,"id":"a","function":{"name":"f","arguments":"{"}}"#,
+            r#"{"index":3,"id":"a","function":{"name":"f","arguments":"}"}}"#,
+        ];
+        assert_eq!(calls(&chunks), want(&[(0, f, "{"), (0, None, "}")]));
+        // Pieces of nothing.
+        assert_eq!(calls(&[r#"{"index":5,"function":{"arguments":"x"}}"#]), want(&[]));
     }
 }

@@ -113,9 +113,10 @@ pub(super) fn id(stamp: &Stamp) -> String {
 /// Writes a whole answer: `chat.completion`.
 pub fn encode_response(response: &Response, stamp: &Stamp) -> Vec<u8> {
     let calls = response.tool_calls.iter().enumerate();
-    let finish = match response.tool_calls.is_empty() {
-        true => response.finish.unwrap_or(FinishReason::Stop),
-        false => FinishReason::ToolCalls,
+    // A call that was cut short is none to be made.
+    let finish = match response.finish.unwrap_or(FinishReason::Stop) {
+        FinishReason::Stop if !response.tool_calls.is_empty() => FinishReason::ToolCalls,
+        reason => reason,
     };
     let refusal = Some(response.refusal.as_str()).filter(|text| !text.is_empty());
     let may_be_silent = !response.tool_calls.is_empty() || refusal.is_some();

@@ -100,6 +100,8 @@ struct StreamOptions {
 struct MessageBody<'a> {
     role: &'static str,
     content: Content<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<CallBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,7 +213,7 @@ pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsu
     let has_tools = !request.tools.is_empty();
     let body = ChatBody {
         model: wishes.model,
-        messages: messages(&request.messages)?,
+        messages: messages(&request.messages, wishes)?,
         stream: request.stream.then_some(true),
         stream_options: request.stream.then_some(StreamOptions { include_usage: true }),
         max_tokens: older,
@@ -227,7 +229,7 @@ pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsu
         tool_choice: has_tools.then(|| choice(&request.tool_choice)).flatten(),
         parallel_tool_calls: request.parallel_tools.filter(|_| has_tools),
         response_format: format(&request.format),
-        reasoning_effort: request.effort.map(effort),
+        reasoning_effort: request.effort.and_then(|effort| self::effort(effort, wishes)),
     };
     let written = to_json(&body)?;
     if wishes.omit.is_empty() {
@@ -240,7 +242,10 @@ pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsu
     Ok(fields.write())
 }
 
-fn messages(all: &[Message]) -> Result<Vec<MessageBody<'_>>, Unsupported> {
+fn messages<'a>(
+    all: &'a [Message],
+    wishes: &Wishes<'_>,
+) -> Result<Vec<MessageBody<'a>>, Unsupported> {
     let mut bodies = Vec::with_capacity(all.len());
     // Pictures among a tool's results have no place there: they follow in a turn of the user's.
     let mut pictures = Vec::new();
@@ -253,7 +258,7 @@ fn messages(all: &[Message]) -> Result<Vec<MessageBody<'_>>, Unsupported> {
                 pictures.extend(part_body(part)?);
             }
         }
-        bodies.push(message_body(message)?);
+        bodies.push(message_body(message, wishes)?);
     }
     if !pictures.is_empty() {
         bodies.push(shown(pictures));
@@ -263,19 +268,35 @@ fn messages(all: &[Message]) -> Result<Vec<MessageBody<'_>>, Unsupported> {
 
 fn shown(parts: Vec<PartBody<'_>>) -> MessageBody<'_> {
     let content = Content::Parts(parts);
-    MessageBody { role: "user", content, tool_calls: Vec::new(), tool_call_id: None }
+    MessageBody {
+        role: "user",
+        content,
+        reasoning_content: None,
+        tool_calls: Vec::new(),
+        tool_call_id: None,
+    }
 }
 
-fn message_body(message: &Message) -> Result<MessageBody<'_>, Unsupported> {
+fn message_body<'a>(
+    message: &'a Message,
+    wishes: &Wishes<'_>,
+) -> Result<MessageBody<'a>, Unsupported> {
     let role = match message.role {
         Role::Assistant => "assistant",
         Role::System => "system",
         Role::Tool => "tool",
         Role::User => "user",
     };
+    // Thinking models of other services (DeepSeek) want the thought before a call back.
+    let wants_thought = !wishes.is_official && !message.tool_calls.is_empty();
+    let thought = message.parts.iter().find_map(|part| match part {
+        Part::Thinking { text, .. } if wants_thought => Some(text.as_str()),
+        _ => None,
+    });
     Ok(MessageBody {
         role,
         content: content(message)?,
+        reasoning_content: thought.filter(|text| !text.is_empty()),
         tool_calls: message.tool_calls.iter().map(call).collect(),
         tool_call_id: message.tool_call_id.as_deref(),
     })
@@ -360,12 +381,19 @@ fn format(format: &Format) -> Option<FormatBody<'_>> {
     }
 }
 
-fn effort(effort: Effort) -> &'static str {
+/// How hard to think is a wish, and a model that knows no such thing refuses the word: OpenAI's own
+/// that think are known by their names, and not to think is what all others do by themselves.
+fn effort(effort: Effort, wishes: &Wishes<'_>) -> Option<&'static str> {
+    let name = wishes.model.rsplit('/').next().unwrap_or_default();
+    let thinks = ["o1", "o3", "o4", "gpt-5", "gpt-6"].iter().any(|known| name.starts_with(known));
+    if wishes.is_official && !thinks {
+        return None;
+    }
     match effort {
-        Effort::None => "none",
-        Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
+        Effort::None => None,
+        Effort::Low => Some("low"),
+        Effort::Medium => Some("medium"),
+        Effort::High => Some("high"),
     }
 }
 

@@ -91,7 +91,10 @@ impl StreamEncoder {
             Event::ToolCall(call) => self.call(call, out),
             Event::Finish(reason) => {
                 // Ollama says stop where the model calls tools; OpenAI's clients look for this.
-                let reason = if self.called { FinishReason::ToolCalls } else { *reason };
+                let reason = match reason {
+                    FinishReason::Stop if self.called => FinishReason::ToolCalls,
+                    reason => *reason,
+                };
                 self.delta(Delta::default(), Some(finish_word(reason)), out);
             }
             Event::Usage(usage) => self.usage = Some(*usage),

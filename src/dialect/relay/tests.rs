@@ -222,7 +222,8 @@ fn tool_calls_have_bounds_of_their_own() {
         (vec![call(0, &half), call(0, &half)], Ok(())),
         (vec![call(0, &half), call(0, &half), call(0, "x")], Err(Limit::Arguments)),
         (vec![call(0, &half), call(1, &half), call(1, &half)], Ok(())),
-        (vec![call(MOST_CALLS, "{}")], Err(Limit::Calls)),
+        ((0..MOST_CALLS).map(|index| call(index, "{}")).collect(), Ok(())),
+        ((0..=MOST_CALLS).map(|index| call(index, "{}")).collect(), Err(Limit::Calls)),
     ];
     for (pieces, want) in table {
         let request = Request::default();

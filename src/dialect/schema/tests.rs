@@ -85,9 +85,51 @@ fn what_cannot_be_checked_is_not_held_against_an_answer() {
 }
 
 #[test]
+fn what_cannot_be_checked_decides_nothing() {
+    let addresses =
+        r#"{"oneOf":[{"type":"string","format":"ipv4"},{"type":"string","format":"ipv6"}]}"#;
+    for (schema, text, fits) in [
+        (addresses, r#""::1""#, true),
+        (addresses, "7", false),
+        (r#"{"not":{"pattern":"^x"}}"#, r#""y""#, true),
+        (r#"{"not":{"pattern":"^x"}}"#, "7", true),
+        (r#"{"not":{"not":{"pattern":"^x"}}}"#, r#""y""#, true),
+        (r#"{"if":{"format":"date"},"then":false,"else":false}"#, r#""y""#, true),
+        (
+            r#"{"oneOf":[{"type":"string"},{"pattern":"x"},{"type":["string","null"]}]}"#,
+            r#""y""#,
+            false,
+        ),
+    ] {
+        assert_eq!(check(schema, text).is_none(), fits, "{schema} {text}");
+    }
+}
+
+/// How many steps a check took.
+fn steps(schema: &str, text: &str) -> usize {
+    let (root, value): (Value, Value) =
+        (serde_json::from_str(schema).unwrap(), serde_json::from_str(text).unwrap());
+    let mut check = Check { root: &root, steps: MOST_STEPS, unsure: false };
+    check.value(&root, &value, &Path::Root, DEEPEST).ok();
+    MOST_STEPS - check.steps
+}
+
+#[test]
 fn no_schema_makes_it_run_for_ever() {
+    assert!(steps(PERSON, r#"{"name":"x","tags":["a","b"]}"#) < 20);
+    let numbers: Vec<String> = (0..100_000).map(|n: u32| n.to_string()).collect();
+    let numbers = numbers.join(",");
+    let long = format!(
+        r##"{{"$defs":{{"e":{{"enum":[{numbers}]}}}},"anyOf":[{}]}}"##,
+        vec![r##"{"$ref":"#/$defs/e"}"##; 1000].join(",")
+    );
     let endless = r##"{"anyOf":[{"$ref":"#"},{"$ref":"#"},{"$ref":"#"}],"type":"object"}"##;
-    check(endless, "1");
-    let endless = r##"{"allOf":[{"$ref":"#"},{"$ref":"#"}]}"##;
-    check(endless, "1");
+    let all = r##"{"allOf":[{"$ref":"#"},{"$ref":"#"}]}"##;
+    // Each of these would take thousands of millions.
+    for (schema, text) in [(long.as_str(), "-1"), (endless, "{}"), (all, "1")] {
+        assert_eq!(check(schema, text), None, "too long to say");
+    }
+    let unique = format!("[{numbers}]");
+    assert_eq!(steps(r#"{"uniqueItems":true}"#, &unique), MOST_STEPS);
+    assert_eq!(check(r#"{"uniqueItems":true}"#, &unique), None);
 }

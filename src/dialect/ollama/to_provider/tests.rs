@@ -6,7 +6,7 @@ use crate::dialect::openai::decode_chat;
 
 use super::*;
 
-const OPTIONS: Options<'_> = Options { num_ctx: 4096, keep_alive: "10m" };
+const OPTIONS: Options<'_> = Options { num_ctx: 4096, keep_alive: "10m", thinks: true };
 
 fn sent(body: &str, model: &str) -> Result<Value, Unsupported> {
     let (request, _) = decode_chat(body.as_bytes()).unwrap();
@@ -88,7 +88,7 @@ fn reasoning_is_a_switch_but_for_models_with_levels() {
 #[test]
 fn a_number_keeps_a_model_for_seconds() {
     for (text, want) in [("10m", r#""10m""#), ("-1", "-1"), ("0", "0"), ("300", "300")] {
-        let options = Options { num_ctx: 2048, keep_alive: text };
+        let options = Options { num_ctx: 2048, keep_alive: text, thinks: false };
         let body = String::from_utf8(load_body("m", &options)).unwrap();
         let want = format!(
             r#"{{"model":"m","messages":[],"keep_alive":{want},"options":{{"num_ctx":2048}}}}"#

@@ -37,7 +37,7 @@ fn errors_name_the_field() {
         ),
         (turn(r#"{"role":"assistant","tool_calls":[{"id":"a"}]}"#), "messages[1].tool_calls"),
         (with(r#","temperature":"hot""#), "temperature"),
-        (with(r#","max_tokens":-1"#), "max_tokens"),
+        (with(r#","max_tokens":-2"#), "max_tokens"),
         (with(r#","max_tokens":1.5"#), "max_tokens"),
         (with(r#","stop":7"#), "stop"),
         (with(r#","stream":"yes""#), "stream"),
@@ -155,7 +155,7 @@ fn input_to_embed() {
 fn errors_say_what_is_wanted_in_jsons_words() {
     let table = [
         (r#","temperature":"a""#, "temperature must be a number"),
-        (r#","max_tokens":-1"#, "max_tokens must be a whole number from 0 to 4294967295"),
+        (r#","max_tokens":-2"#, "max_tokens must be a whole number from 0 to 4294967295"),
         (r#","seed":1.5"#, "seed must be a whole number"),
         (r#","stream":1"#, "stream must be a boolean"),
         (r#","tools":1"#, "tools must be a list"),

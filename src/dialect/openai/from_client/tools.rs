@@ -10,7 +10,8 @@ use crate::dialect::field::{At, Raw, field, value};
 struct CallBody {
     #[serde(default)]
     id: String,
-    function: FunctionBody,
+    r#type: Option<String>,
+    function: Option<FunctionBody>,
     extra_content: Option<ExtraContent>,
 }
 
@@ -39,15 +40,27 @@ impl ExtraContent {
     }
 }
 
-pub(super) fn tool_calls(at: At<'_>, raw: Raw<'_>) -> Result<Vec<ToolCall>, Error> {
-    let calls: Vec<CallBody> = value(at, raw)?.unwrap_or_default();
-    let call = |it: CallBody| ToolCall {
-        id: it.id,
-        name: it.function.name,
-        arguments: it.function.arguments,
-        signature: it.extra_content.and_then(ExtraContent::signature),
-    };
-    Ok(calls.into_iter().map(call).collect())
+/// Calls of functions, and whether there are others, which are OpenAI's own.
+pub(super) fn tool_calls(at: At<'_>, raw: Raw<'_>) -> Result<(Vec<ToolCall>, bool), Error> {
+    let bodies: Vec<CallBody> = value(at, raw)?.unwrap_or_default();
+    let (mut calls, mut has_others) = (Vec::with_capacity(bodies.len()), false);
+    for it in bodies {
+        let Some(function) = it.function else {
+            if it.r#type.as_deref().is_none_or(|kind| kind == "function") {
+                let words = format!("{at} must be a list of calls, each with its function");
+                return Err(Error::invalid_field(at.to_string(), words));
+            }
+            has_others = true;
+            continue;
+        };
+        calls.push(ToolCall {
+            id: it.id,
+            name: function.name,
+            arguments: function.arguments,
+            signature: it.extra_content.and_then(ExtraContent::signature),
+        });
+    }
+    Ok((calls, has_others))
 }
 
 #[derive(Deserialize)]
@@ -86,7 +99,7 @@ pub(super) fn tools(raw: Raw<'_>) -> Result<(Vec<Tool>, bool), Error> {
 
 #[derive(Deserialize)]
 struct NamedTool {
-    function: ToolName,
+    function: Option<ToolName>,
 }
 
 #[derive(Deserialize)]
@@ -94,14 +107,18 @@ struct ToolName {
     name: String,
 }
 
-pub(super) fn tool_choice(raw: Raw<'_>) -> Result<ToolChoice, Error> {
+/// Whether a tool must be called, and whether that is said in a way that is OpenAI's own.
+pub(super) fn tool_choice(raw: Raw<'_>) -> Result<(ToolChoice, bool), Error> {
     match raw.map(RawValue::get) {
-        None | Some("null" | "\"auto\"") => Ok(ToolChoice::Auto),
-        Some("\"none\"") => Ok(ToolChoice::None),
-        Some("\"required\"") => Ok(ToolChoice::Required),
+        None | Some("null" | "\"auto\"") => Ok((ToolChoice::Auto, false)),
+        Some("\"none\"") => Ok((ToolChoice::None, false)),
+        Some("\"required\"") => Ok((ToolChoice::Required, false)),
         Some(text) if text.starts_with('{') => {
             let named: Option<NamedTool> = field("tool_choice", raw)?;
-            Ok(named.map_or(ToolChoice::Auto, |named| ToolChoice::Named(named.function.name)))
+            Ok(match named.and_then(|named| named.function) {
+                Some(function) => (ToolChoice::Named(function.name), false),
+                None => (ToolChoice::Auto, true),
+            })
         }
         Some(_) => Err(Error::invalid_field(
             "tool_choice",

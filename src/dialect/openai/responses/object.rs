@@ -154,7 +154,12 @@ pub fn encode_response(response: &Response, stamp: &Stamp, echo: &str) -> Vec<u8
         }
         items.push(Item::Call(call));
     }
-    let output = items.iter().enumerate().map(|(index, it)| it.body(stamp, index, "completed"));
+    let last = items.len().saturating_sub(1);
+    let status = |index| match response.finish {
+        Some(FinishReason::Length) if index == last => "incomplete",
+        _ => "completed",
+    };
+    let output = items.iter().enumerate().map(|(index, it)| it.body(stamp, index, status(index)));
     let state = State::Ended(response.finish);
     let object = self::response(stamp, echo, state, output.collect(), response.usage);
     object.to_string().into_bytes()

@@ -142,7 +142,7 @@ impl StreamEncoder {
         }
         let Some(item) = self.items.last() else { return };
         let index = self.items.len() - 1;
-        let done = item.body(&self.stamp, index, "completed");
+        let done = item.body(&self.stamp, index, self.status_of(index));
         let ends = match item {
             Item::Call(call) => vec![(
                 "response.function_call_arguments.done",
@@ -214,8 +214,15 @@ impl StreamEncoder {
 
     fn object(&self, state: State<'_>) -> Value {
         let items = self.items.iter().enumerate();
-        let output = items.map(|(index, it)| it.body(&self.stamp, index, "completed")).collect();
+        let output =
+            items.map(|(index, it)| it.body(&self.stamp, index, self.status_of(index))).collect();
         response(&self.stamp, &self.echo, state, output, self.usage)
+    }
+
+    /// The last item is what a limit cuts.
+    fn status_of(&self, index: usize) -> &'static str {
+        let is_cut = self.finish == Some(FinishReason::Length) && index + 1 == self.items.len();
+        if is_cut { "incomplete" } else { "completed" }
     }
 
     /// Writes an event of the last item.
