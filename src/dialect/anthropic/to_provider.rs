@@ -186,7 +186,7 @@ struct FormatBody<'a> {
 pub fn chat_body(request: &Request, wishes: &Wishes<'_>) -> Result<Vec<u8>, Unsupported> {
     let model = Generation::of(wishes.model);
     let form = Form::of(request, model);
-    if model.chooses_its_tools()
+    if model.is_its_own_master()
         && matches!(request.tool_choice, ToolChoice::Named(_) | ToolChoice::Required)
     {
         return Err(Unsupported("a tool_choice that forces a call".to_owned()));
@@ -252,7 +252,7 @@ impl Form {
             Format::Schema(it) => is_of_object(&it.schema),
             Format::Json | Format::Text => true,
         };
-        let may_force = !has_tools && !model.chooses_its_tools() && is_of_object;
+        let may_force = !has_tools && !model.is_its_own_master() && is_of_object;
         match &request.format {
             Format::Text => Self::Text,
             Format::Json | Format::Schema(_) if may_force => Self::Tool,
@@ -281,10 +281,10 @@ fn thinking(
         Effort::Medium => ("medium", 4096),
         Effort::High => ("high", 16_384),
     };
-    // The newest think without being told to, and can be told not to.
-    let off = model.thinks_by_itself().then_some(ThinkingBody::of("disabled", None));
+    let off = model.may_be_told_not_to_think().then_some(ThinkingBody::of("disabled", None));
     let no_room = forced || *form == Form::Tool || lost_seals(&request.messages);
     match (effort, model.is_adaptive()) {
+        (Effort::None, _) if model.is_its_own_master() => (None, Some("low")),
         (Effort::None, _) => (off, None),
         (_, true) if no_room => (None, Some(word)),
         (_, false) if no_room => (None, None),
