@@ -1,7 +1,10 @@
 //! A provider's whole answers.
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use std::fmt;
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::chat::{EmbedResponse, FinishReason, Response, ToolCall, Usage};
@@ -103,11 +106,37 @@ impl PassingChoice<'_> {
 
 /// What a model says: text, or parts of it where it thinks aloud (Mistral's Magistral,
 /// docs.mistral.ai/capabilities/reasoning).
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub(super) enum Content {
     Parts(Vec<PartFields>),
     Text(String),
+}
+
+/// By hand: serde's untagged enums read a value into one of their own first, which costs a streamed
+/// event 3,000 instructions.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of parts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.to_owned()))
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Content, E> {
+                Ok(Content::Text(text))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, parts: A) -> Result<Content, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(parts)).map(Content::Parts)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// A part of what a model says.
