@@ -108,6 +108,7 @@ pub mod dialect;
 pub mod dispatch;
 pub mod lifecycle;
 pub mod provider;
+pub mod queue;
 pub mod router;
 pub mod server;
 pub mod telemetry;

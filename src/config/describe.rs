@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use crate::config::units::{show_duration, show_size};
-use crate::config::{Config, Deadlines, KeySource, Provider};
+use crate::config::{Config, Deadlines, KeySource, Provider, Queue};
 
 impl Config {
     /// Every setting with its value, defaults included, as TOML. No secret is in it: a key shows
@@ -39,12 +39,14 @@ impl Config {
         out.time("max_wait", self.routing.max_wait);
         out.number("breaker_failures", self.routing.breaker_failures);
         out.time("breaker_cooldown", self.routing.breaker_cooldown);
+        out.queue(&self.queue);
         for provider in self.providers.values() {
             out.provider(provider);
         }
         for (name, alias) in &self.models {
             out.line(&format!("\n[models.{name:?}]"));
             out.list("targets", alias.targets.iter());
+            out.list("refine", alias.refine.iter());
             out.text("locality", alias.locality);
         }
         for client in &self.clients {
@@ -99,6 +101,19 @@ impl Lines {
         self.time("first_token", deadlines.first_token);
         self.time("idle", deadlines.idle);
         self.time("total", deadlines.total);
+    }
+
+    fn queue(&mut self, queue: &Queue) {
+        self.line("\n[queue]");
+        if let Some(path) = &queue.path {
+            self.text("path", path.display());
+        }
+        self.text("quota", show_size(queue.quota));
+        self.number("max_jobs", queue.max_jobs);
+        self.time("ttl", queue.ttl);
+        self.time("result_ttl", queue.result_ttl);
+        self.number("max_attempts", queue.max_attempts);
+        self.number("concurrency", queue.concurrency);
     }
 
     fn provider(&mut self, provider: &Provider) {

@@ -18,6 +18,7 @@ pub(super) struct File {
     pub(super) providers: BTreeMap<String, ProviderTable>,
     pub(super) models: BTreeMap<String, ModelTable>,
     pub(super) clients: Vec<ClientTable>,
+    pub(super) queue: QueueTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +89,18 @@ pub(super) struct ProviderTable {
     pub(super) deadlines: DeadlinesTable,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct QueueTable {
+    pub(super) path: Option<String>,
+    pub(super) quota: Option<String>,
+    pub(super) max_jobs: Option<u32>,
+    pub(super) ttl: Option<String>,
+    pub(super) result_ttl: Option<String>,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) concurrency: Option<u32>,
+}
+
 /// `{ credential = ".." }`, `{ env = ".." }`, `{ file = ".." }`, or text.
 #[derive(Debug, Deserialize)]
 #[serde(
@@ -111,6 +124,7 @@ pub(super) struct SourceTable {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ModelTable {
     pub(super) targets: Vec<String>,
+    pub(super) refine: Vec<String>,
     pub(super) locality: Option<String>,
 }
 

@@ -45,6 +45,8 @@ pub struct Config {
     pub models: BTreeMap<String, Alias>,
     /// Who may call, in file order. Empty: anybody who reaches a loopback or Unix listener.
     pub clients: Vec<Client>,
+    /// The durable queue.
+    pub queue: Queue,
     /// The outgoing HTTP proxy, as the environment names it.
     pub proxy: Proxy,
 }
@@ -238,6 +240,9 @@ pub struct BaseUrl {
 pub struct Alias {
     /// Targets in order of preference. At least one.
     pub targets: Arc<[Target]>,
+    /// Targets whose answers are worth waiting for, the best first: a job that asks for it is
+    /// answered by a local target at once, and again by the first of these that can be reached.
+    pub refine: Arc<[Target]>,
     /// Where requests for it may be served.
     pub locality: Locality,
 }
@@ -306,6 +311,36 @@ pub struct Client {
     pub token: KeySource,
     /// Where its requests may be served.
     pub locality: Locality,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// The database's file; `None` where no folder for it is known.
+    pub path: Option<PathBuf>,
+    /// Most bytes of the database.
+    pub quota: u64,
+    /// Most jobs, finished ones among them.
+    pub max_jobs: u32,
+    /// How long after its acceptance a job is worth doing, where it does not say.
+    pub ttl: Duration,
+    /// How long a result is kept.
+    pub result_ttl: Duration,
+    /// Most calls of upstreams for one job.
+    pub max_attempts: u32,
+    /// Most jobs that run at once.
+    pub concurrency: usize,
+    /// How the tests of power cuts weaken it. Only builds with debug assertions read this.
+    pub weakened: Weakened,
+}
+
+/// What the negative controls of the power cut tests ask for: a queue that loses jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Weakened {
+    /// `OFF` or `NORMAL` in place of FULL.
+    pub synchronous: Option<String>,
+    /// Whether neighbours of a sector that is being written are taken to be safe.
+    pub power_safe_overwrite: bool,
 }
 
 /// The outgoing proxy: the values of `HTTP_PROXY`, `HTTPS_PROXY` (or `ALL_PROXY`) and

@@ -1,6 +1,7 @@
 //! From the file to the checked types: defaults, limits, and every complaint at once.
 
 mod providers;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -68,6 +69,7 @@ impl Checker<'_> {
             models: self.models(file.models, &providers),
             providers,
             clients,
+            queue: self.queue(file.queue),
             proxy: proxy(self.env),
         }
     }
@@ -192,9 +194,12 @@ impl Checker<'_> {
                 self.complain(format!("{at}.targets"), "at least one \"PROVIDER/MODEL\" is wanted");
             }
             let locality = self.locality(&format!("{at}.locality"), table.locality);
-            let targets =
-                table.targets.iter().filter_map(|text| self.target(&at, text, providers)).collect();
-            models.insert(name, Alias { targets, locality });
+            let mut read = |key: &str, texts: &[String]| {
+                let at = format!("{at}.{key}");
+                texts.iter().filter_map(|text| self.target(&at, text, providers)).collect()
+            };
+            let (targets, refine) = (read("targets", &table.targets), read("refine", &table.refine));
+            models.insert(name, Alias { targets, refine, locality });
         }
         models
     }
@@ -205,7 +210,6 @@ impl Checker<'_> {
         text: &str,
         providers: &BTreeMap<ProviderName, Arc<Provider>>,
     ) -> Option<Target> {
-        let at = format!("{at}.targets");
         let Some(target) = Target::parse(text) else {
             self.complain(at, "allowed: \"PROVIDER/MODEL\"");
             return None;

@@ -1,0 +1,288 @@
+//! The queue as everybody else sees it: named operations that are carried to its thread.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::queue::facts::Facts;
+use crate::queue::job::{
+    Ended, Enqueued, Job, JobKey, Lane, Lease, QueueError, Submission, Which,
+};
+use crate::queue::line::{Line, Opening};
+use crate::queue::store::{Fault, Found, Kind, Listing, Removed, Retried, Store};
+use crate::queue::thread::{Errand, Keeper, Work, locked};
+use crate::queue::watch::{Watch, Watchers};
+use crate::queue::{Limits, Place};
+
+/// Operations that may wait for the thread.
+const INBOX: usize = 128;
+
+/// How long one may wait to be among them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// SQLite needs less; the pages are not touched before they are used.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// A handle to the queue; cheap to clone. The thread ends when the last one is gone.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    inbox: mpsc::Sender<Box<dyn Work>>,
+    shared: Arc<Shared>,
+    ended: Arc<watch::Receiver<bool>>,
+}
+
+/// What the thread and the others look at together.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) line: Arc<Mutex<Line>>,
+    pub(super) watchers: Watchers,
+    facts: Mutex<Facts>,
+    opened: watch::Sender<bool>,
+    changed: Notify,
+}
+
+impl Shared {
+    pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
+        locked(&self.facts)
+    }
+
+    /// The first opening is over, well or not.
+    pub(super) fn opened(&self) {
+        self.opened.send_replace(true);
+    }
+
+    /// The worker is to look at the line again.
+    pub(super) fn line_changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
+impl Queue {
+    /// Starts the queue's thread, which opens the database.
+    ///
+    /// # Errors
+    /// Where no thread can be started. A database that cannot be opened is none: the queue is
+    /// closed then, says why, and opens it when that can be done.
+    pub fn start(place: Place, limits: Limits) -> io::Result<Self> {
+        let (inbox, outbox) = mpsc::channel(INBOX);
+        let shared = Arc::new(Shared {
+            line: Arc::default(),
+            watchers: Watchers::default(),
+            facts: Mutex::new(Facts { closed: Some("not open yet".to_owned()), ..Facts::default() }),
+            opened: watch::Sender::new(false),
+            changed: Notify::new(),
+        });
+        let keeper = Keeper::new(place, limits, Arc::clone(&shared));
+        let (ending, ended) = watch::channel(false);
+        std::thread::Builder::new()
+            .name("edgehold-queue".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                keeper.run(outbox);
+                ending.send_replace(true);
+            })?;
+        Ok(Self { inbox, shared, ended: Arc::new(ended) })
+    }
+
+    /// Waits until the database has been opened, or could not be.
+    pub async fn opened(&self) {
+        // The sender is in `self`, so the channel cannot close while we wait.
+        self.shared.opened.subscribe().wait_for(|opened| *opened).await.ok();
+    }
+
+    /// Gives this handle up and waits for the thread's end: the database is closed in good order.
+    pub async fn close(self, grace: Duration) {
+        let mut ended = watch::Receiver::clone(&self.ended);
+        drop(self);
+        tokio::time::timeout(grace, ended.wait_for(|ended| *ended)).await.ok();
+    }
+
+    /// How the queue stands.
+    pub fn facts(&self) -> Facts {
+        self.shared.facts().clone()
+    }
+
+    /// Takes a job. When it says that it has, the job is on stable storage.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn enqueue(&self, job: Submission) -> Result<Enqueued, QueueError> {
+        let done = self.carry(Kind::Durable, false, move |store| store.enqueue(&job)).await;
+        match done {
+            Err(QueueError::Full(why)) => Ok(Enqueued::Full(why)),
+            other => other,
+        }
+    }
+
+    /// A job; `None` where the client has none of this name.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn job(&self, key: JobKey) -> Result<Option<Job>, QueueError> {
+        self.carry(Kind::Read, false, move |store| store.job(&key)).await
+    }
+
+    /// Jobs in the order of their acceptance.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn list(&self, which: Listing) -> Result<Vec<Job>, QueueError> {
+        self.carry(Kind::Read, false, move |store| store.list(&which)).await
+    }
+
+    /// A job's answer, if there is one. One that is not what was stored makes the job corrupt.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn answer(&self, key: JobKey, which: Which) -> Result<Option<Found>, QueueError> {
+        let found = self.carry(Kind::Read, false, move |store| store.answer(&key, which)).await?;
+        if let Some(Found::Corrupt(seq)) = &found {
+            let seq = *seq;
+            self.carry(Kind::Durable, true, move |store| store.mark_corrupt(seq)).await?;
+        }
+        Ok(found)
+    }
+
+    /// What a job is about; `None` where it is no longer kept, or is not what was stored.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn payload(&self, key: JobKey) -> Result<Option<Vec<u8>>, QueueError> {
+        self.carry(Kind::Read, false, move |store| store.payload(&key)).await
+    }
+
+    /// Cancels a job that has not ended; lets one go that has.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn remove(&self, key: JobKey) -> Result<Option<Removed>, QueueError> {
+        self.carry(Kind::Durable, true, move |store| store.remove(&key)).await
+    }
+
+    /// Tries a job again that ended without an answer.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn retry(&self, key: JobKey) -> Result<Option<Retried>, QueueError> {
+        self.carry(Kind::Durable, false, move |store| store.retry(&key)).await
+    }
+
+    /// Asks the thread for a sign of life.
+    ///
+    /// # Errors
+    /// It gave none.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        match self.carry(Kind::Read, false, |_| Ok(())).await {
+            // A closed queue answers too.
+            Ok(()) | Err(QueueError::Closed(_) | QueueError::Full(_)) => Ok(()),
+            Err(QueueError::Busy) => Err(QueueError::Busy),
+        }
+    }
+
+    /// What a reload may change.
+    ///
+    /// # Errors
+    /// The queue cannot be used now; it takes them when it is opened.
+    pub async fn set_limits(&self, limits: Limits) -> Result<(), QueueError> {
+        self.carry(Kind::Read, false, move |store| {
+            store.set_limits(limits.clone());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Wakes whoever waits for a job to change.
+    pub fn watch(&self, key: &JobKey) -> Watch {
+        self.shared.watchers.watch(key)
+    }
+
+    pub(super) async fn claim(&self, seq: i64) -> Result<Option<Lease>, QueueError> {
+        self.carry(Kind::Relaxed, false, move |store| store.claim(seq)).await
+    }
+
+    pub(super) async fn finish(
+        &self,
+        seq: i64,
+        calls: (u32, u32),
+        ended: Ended,
+    ) -> Result<(), QueueError> {
+        let kind = match ended {
+            Ended::Again { .. } => Kind::Relaxed,
+            Ended::Succeeded(_) | Ended::Failed(..) | Ended::Draft(..) => Kind::Durable,
+        };
+        self.carry(kind, true, move |store| store.finish(seq, calls, &ended)).await
+    }
+
+    /// Does what has to be done from time to time. Returns whether the queue is open.
+    pub(super) async fn tend(&self, idle: bool) -> Result<(), QueueError> {
+        let chores = self.carry(Kind::Read, false, move |store| {
+            store.refill_ballast();
+            Ok(store.has_chores(idle))
+        });
+        if chores.await? {
+            self.carry(Kind::Relaxed, true, Store::sweep).await?;
+        }
+        Ok(())
+    }
+
+    /// The next job that can be run, if there is one.
+    pub(super) fn next(&self, opening: impl FnMut(&Lane) -> Opening) -> Pick {
+        let (closed, has_room, now) = {
+            let facts = self.shared.facts();
+            (facts.closed.is_some(), facts.has_room, facts.now())
+        };
+        if closed || !has_room {
+            return Pick::None(None);
+        }
+        let mut line = locked(&self.shared.line);
+        match line.next(now, opening) {
+            Some(seq) => Pick::Job(seq),
+            None => Pick::None(
+                line.next_time(now).map(|at| Duration::from_millis(at.saturating_sub(now))),
+            ),
+        }
+    }
+
+    pub(super) fn shut(&self, lane: &Lane, wait: Option<Duration>) {
+        let now = self.shared.facts().now();
+        let wait = wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        locked(&self.shared.line).shut(lane, wait.map(|wait| now.saturating_add(wait)));
+    }
+
+    pub(super) fn reopen_lanes(&self) {
+        locked(&self.shared.line).reopen();
+    }
+
+    pub(super) async fn line_changed(&self) {
+        self.shared.changed.notified().await;
+    }
+
+    async fn carry<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        drains: bool,
+        work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        let (reply, answer) = oneshot::channel();
+        let errand = Box::new(Errand { kind, drains, work, found: None, reply });
+        let place = tokio::time::timeout(PATIENCE, self.inbox.reserve());
+        match place.await {
+            Ok(Ok(place)) => place.send(errand),
+            Ok(Err(_)) => return Err(QueueError::Closed("its thread has ended".to_owned())),
+            Err(_) => return Err(QueueError::Busy),
+        }
+        let ended = || QueueError::Closed("its thread has ended".to_owned());
+        answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+/// What the worker is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// To run this job.
+    Job(i64),
+    /// To wait: so long at most, or until something changes.
+    None(Option<Duration>),
+}

@@ -1,0 +1,380 @@
+//! Jobs in words: names, states, what is handed in and what comes out. What a job is about is bytes
+//! to the queue, and its lane is a word.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+
+/// A job's name: 1 to 64 letters, digits, `_` or `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(Arc<str>);
+
+/// The text is no job's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a job's id is 1 to 64 letters, digits, _ or -")]
+pub struct NotAnId;
+
+impl FromStr for JobId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(plain);
+        if fits { Ok(Self(Arc::from(text))) } else { Err(NotAnId) }
+    }
+}
+
+impl JobId {
+    /// The id of the job that a client made under this key: the same key, the same job.
+    pub fn of_key(key: &str) -> Self {
+        Self(Arc::from(format!("key-{}", hex(&digest(&SHA256, key.as_bytes()).as_ref()[..16]))))
+    }
+
+    /// The id, as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A job among those of all clients. Two clients may use one id and never see each other's job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobKey {
+    /// The client's name; empty where clients have none.
+    pub owner: Arc<str>,
+    /// The job's id.
+    pub id: JobId,
+}
+
+/// Which jobs go first. Within one priority it is the order of acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As most jobs.
+    #[default]
+    Normal,
+    /// When nothing else waits.
+    Low,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// It waits for its turn, for a target, or for its next attempt.
+    Queued,
+    /// It is being done.
+    Running,
+    /// It has an answer.
+    Succeeded,
+    /// It has an error for an answer.
+    Failed,
+    /// Its time ran out before it had an answer.
+    Expired,
+    /// Its client took it back.
+    Cancelled,
+    /// What is stored of it is not what was stored: it is neither run nor served.
+    Corrupt,
+}
+
+impl State {
+    /// All of them, in the order in which a job may pass them.
+    pub const ALL: [Self; 7] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Corrupt,
+    ];
+
+    /// Whether nothing more will happen to it by itself.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Its word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+impl Priority {
+    /// All of them, the first first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// Its word in the API.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// A word that stands for nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown word")]
+pub struct UnknownWord;
+
+impl FromStr for State {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|it| it.word() == text).ok_or(UnknownWord)
+    }
+}
+
+impl FromStr for Priority {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|it| it.word() == text).ok_or(UnknownWord)
+    }
+}
+
+/// Jobs that can be served by the same targets: where one has to wait for them, all have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(pub Arc<str>);
+
+/// A job as it is handed in.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose it is, and its name.
+    pub key: JobKey,
+    /// Which path it is for, for people.
+    pub path: String,
+    /// Which targets can serve it.
+    pub lane: Lane,
+    /// What is to be done.
+    pub payload: Bytes,
+    /// What tells it from another job of the same name.
+    pub fingerprint: Fingerprint,
+    /// Which jobs it goes before.
+    pub priority: Priority,
+    /// How long after its acceptance it is still worth doing.
+    pub ttl: Duration,
+    /// How long after its acceptance it may start.
+    pub not_before: Duration,
+}
+
+/// A digest of what was asked: the same job again, or another under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// Of some parts, told apart by their lengths.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut context = ring::digest::Context::new(&SHA256);
+        for part in parts {
+            context.update(&(part.len() as u64).to_le_bytes());
+            context.update(part);
+        }
+        let mut short = [0; 16];
+        for (to, from) in short.iter_mut().zip(context.finish().as_ref()) {
+            *to = *from;
+        }
+        Self(short)
+    }
+}
+
+/// What came of handing a job in.
+#[derive(Debug, Clone)]
+pub enum Enqueued {
+    /// It is on stable storage.
+    Accepted(Box<Job>),
+    /// The same job was accepted before.
+    Replayed(Box<Job>),
+    /// Another job has its name.
+    Conflict,
+    /// There is no room: what is full, and what to do.
+    Full(String),
+}
+
+/// A job as it can be seen.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Whose it is, and its name.
+    pub key: JobKey,
+    /// Its place in the order of acceptance.
+    pub seq: i64,
+    /// How it stands.
+    pub state: State,
+    /// Which path it is for.
+    pub path: String,
+    /// Which targets can serve it.
+    pub lane: Lane,
+    /// Which jobs it goes before.
+    pub priority: Priority,
+    /// Calls that an upstream had.
+    pub calls: u32,
+    /// Starts that ended with the process.
+    pub crashes: u32,
+    /// When it was accepted, by the system's clock, in seconds since 1970.
+    pub accepted: u64,
+    /// When it ended, likewise.
+    pub ended: Option<u64>,
+    /// How long until it expires, or its result does.
+    pub expires_in: Duration,
+    /// How long until it may start.
+    pub due_in: Duration,
+    /// Jobs that go before it, while it waits.
+    pub position: Option<usize>,
+    /// What went wrong last.
+    pub trouble: Option<Trouble>,
+    /// Its result.
+    pub result: Option<Stored>,
+    /// The answer that it had before a better one was looked for.
+    pub draft: Option<Stored>,
+}
+
+/// An answer that is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Who gave it.
+    pub target: Option<String>,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+/// What went wrong, in a word for programs and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The word.
+    pub code: String,
+    /// The sentence.
+    pub message: String,
+}
+
+/// Which answer of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The best that there is.
+    Best,
+    /// The one that came before a better one was looked for.
+    Draft,
+}
+
+/// An answer, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Who gave it.
+    pub target: Option<String>,
+    /// All of it, in the runner's own form.
+    pub parcel: Bytes,
+}
+
+/// How one run of a job ended.
+#[derive(Debug, Clone)]
+pub enum Ended {
+    /// With an answer.
+    Succeeded(Answer),
+    /// With an error that another run would have too, or none is left.
+    Failed(Answer, Trouble),
+    /// With an answer that may be bettered in another lane.
+    Draft(Answer, Lane),
+    /// Without an answer, and not for good.
+    Again {
+        /// What went wrong.
+        trouble: Trouble,
+        /// The least wait, where one is known.
+        wait: Option<Duration>,
+    },
+}
+
+/// A job that is to be run, and what may be done for it.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// Whose it is, and its name.
+    pub key: JobKey,
+    /// Its place in the order of acceptance.
+    pub seq: i64,
+    /// Which path it is for.
+    pub path: String,
+    /// Which targets can serve it.
+    pub lane: Lane,
+    /// What is to be done.
+    pub payload: Bytes,
+    /// Most calls of upstreams that may be made in this run.
+    pub calls: u32,
+    /// Whether no call is left after these.
+    pub is_last: bool,
+    /// Who gave the answer that it has already.
+    pub draft: Option<String>,
+}
+
+/// Why the queue did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// There is no room for what was asked.
+    #[error("{0}")]
+    Full(String),
+    /// Too many ask at once.
+    #[error("the queue's thread has too much to do; try again")]
+    Busy,
+    /// The database cannot be used now.
+    #[error("the queue is closed: {0}")]
+    Closed(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_plain() {
+        for good in ["a", "A-Z_0-9", &"x".repeat(64)] {
+            assert_eq!(good.parse::<JobId>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a/b", "ä", "a.b", "%41", &"x".repeat(65)] {
+            assert_eq!(bad.parse::<JobId>(), Err(NotAnId), "{bad}");
+        }
+        let derived = JobId::of_key("order 66");
+        assert_eq!(derived, JobId::of_key("order 66"));
+        assert_ne!(derived, JobId::of_key("order 67"));
+        assert!(derived.as_str().parse::<JobId>().is_ok());
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        assert_eq!(Fingerprint::of(&[b"a", b"b"]), Fingerprint::of(&[b"a", b"b"]));
+        assert_ne!(Fingerprint::of(&[b"ab", b""]), Fingerprint::of(&[b"a", b"b"]));
+    }
+
+    #[test]
+    fn words_go_both_ways() {
+        for state in State::ALL {
+            assert_eq!(state.word().parse::<State>(), Ok(state));
+        }
+        for priority in Priority::ALL {
+            assert_eq!(priority.word().parse::<Priority>(), Ok(priority));
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! What can be done with jobs, each within a transaction of its caller's.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::queue::job::{
+    Answer, Ended, Enqueued, Job, JobKey, Lane, Lease, State, Stored, Submission, Trouble, Which,
+};
+use crate::queue::line::{Age, Waiting};
+use crate::queue::store::blob::Part;
+use crate::queue::store::open::{MOST_CRASHES, unix_seconds};
+use crate::queue::store::row::{Kept, Row, select_jobs, state_number};
+use crate::queue::store::{Fault, PAGE, Store, priority_number};
+
+/// What became of a job that its client wants no more.
+#[derive(Debug, Clone)]
+pub enum Removed {
+    /// It had not ended, and will not be done.
+    Cancelled(Box<Job>),
+    /// It had ended, and is gone.
+    Gone,
+}
+
+/// Which jobs are listed.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Only this client's.
+    pub owner: std::sync::Arc<str>,
+    /// Only those in this state.
+    pub state: Option<State>,
+    /// Only those that were accepted after this one.
+    pub after: i64,
+    /// Most of them.
+    pub limit: usize,
+}
+
+impl Store {
+    /// Takes a job, if it is none that is there already and there is room.
+    pub(in crate::queue) fn enqueue(&mut self, it: &Submission) -> Result<Enqueued, Fault> {
+        if let Some(known) = self.row_of(&it.key)? {
+            if !self.memory.acknowledged.contains(&known.seq) {
+                if known.fingerprint != it.fingerprint {
+                    return Ok(Enqueued::Conflict);
+                }
+                self.memory.totals.replayed += 1;
+                return Ok(Enqueued::Replayed(Box::new(self.seen(known))));
+            }
+            self.delete(known.seq)?;
+            self.memory.acknowledged.remove(&known.seq);
+        }
+        if let Some(why) = self.lack_of_room(it.payload.len())? {
+            self.memory.totals.refused += 1;
+            return Ok(Enqueued::Full(why));
+        }
+        let row = self.insert(it)?;
+        self.memory.totals.accepted += 1;
+        self.memory.counts.add(State::Queued);
+        let deadline = row.deadline(self.limits.result_ttl_ms());
+        self.memory.deadlines.insert((deadline, row.seq));
+        self.line().add(&row.lane, row.waiting());
+        Ok(Enqueued::Accepted(Box::new(self.seen(row))))
+    }
+
+    fn insert(&mut self, it: &Submission) -> Result<Row, Fault> {
+        let now = self.now();
+        let mut row = Row {
+            seq: 0,
+            key: it.key.clone(),
+            state: State::Queued,
+            priority: it.priority,
+            path: it.path.clone(),
+            lane: it.lane.clone(),
+            fingerprint: it.fingerprint,
+            crc: 0,
+            accepted: u64::try_from(unix_seconds()).unwrap_or_default(),
+            born: now,
+            ttl: millis(it.ttl),
+            due: now.saturating_add(millis(it.not_before)),
+            calls: 0,
+            crashes: 0,
+            trouble: None,
+            ended: None,
+            ended_age: 0,
+            result: None,
+            draft: None,
+        };
+        row.crc = row.payload_crc(&it.payload);
+        self.db
+            .prepare_cached(
+                "INSERT INTO job(owner, id, state, priority, path, lane, fingerprint, crc,
+                                 accepted, born, ttl, due)
+                 VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                &*row.key.owner,
+                row.key.id.as_str(),
+                priority_number(row.priority),
+                row.path,
+                &*row.lane.0,
+                row.fingerprint.0.as_slice(),
+                row.crc,
+                signed(row.accepted),
+                signed(row.born),
+                signed(row.ttl),
+                signed(row.due),
+            ])?;
+        row.seq = self.db.last_insert_rowid();
+        self.write_blob(row.seq, Part::Payload, &it.payload)?;
+        Ok(row)
+    }
+
+    /// What is full, if a body of so many bytes does not fit.
+    pub(super) fn lack_of_room(&self, length: usize) -> Result<Option<String>, Fault> {
+        let (limits, held) = (&self.limits, self.memory.counts.all());
+        if held >= limits.max_jobs {
+            return Ok(Some(format!(
+                "the queue holds {held} jobs and may hold {}; delete finished ones, or raise max_jobs in [queue]",
+                limits.max_jobs
+            )));
+        }
+        if !self.ballast.is_there() {
+            return Ok(Some("the disk is full; make room on it".to_owned()));
+        }
+        // What a row takes beside the body: its own place, the index's, and the rest of a page.
+        let wanted = (length as u64).div_ceil(PAGE) * PAGE + PAGE;
+        let used = self.used_bytes()?;
+        let room = limits.quota.saturating_sub(limits.room_for_results());
+        if used.saturating_add(wanted) <= room {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "the queue's database has {used} of {} bytes in use, and the rest is kept for results; delete finished jobs, or raise quota in [queue]",
+            limits.quota
+        )))
+    }
+
+    /// Takes the job for a run, and counts the start before anything is done.
+    pub(in crate::queue) fn claim(&mut self, seq: i64) -> Result<Option<Lease>, Fault> {
+        let Some(row) = self.row_at(seq)? else { return Ok(None) };
+        if row.state != State::Queued || self.memory.acknowledged.contains(&seq) {
+            return Ok(None);
+        }
+        if row.deadline(self.limits.result_ttl_ms()) <= self.now() {
+            self.expire(row)?;
+            return Ok(None);
+        }
+        let payload = self.read_blob(seq, Part::Payload, self.limits.quota)?;
+        let Some(payload) = payload.filter(|it| row.payload_crc(it) == row.crc) else {
+            self.corrupt(row)?;
+            return Ok(None);
+        };
+        let left = self.limits.max_attempts.saturating_sub(row.calls).max(1);
+        // Where the process ends in a run, nobody knows how many calls it had made: as many as it
+        // was given count, and some are kept for the starts that may follow.
+        let spare = MOST_CRASHES.saturating_sub(row.crashes + 1);
+        let calls = left.saturating_sub(spare).max(1);
+        self.db
+            .prepare_cached(
+                "UPDATE job SET state = 1, calls = ?2, crashes = ?3 WHERE seq = ?1",
+            )?
+            .execute(params![seq, row.calls + calls, row.crashes + 1])?;
+        self.memory.counts.remove(State::Queued);
+        self.memory.counts.add(State::Running);
+        self.changed.push(row.key.clone());
+        self.leased.insert(seq);
+        Ok(Some(Lease {
+            draft: row.draft.and_then(|draft| draft.stored.target),
+            key: row.key,
+            seq,
+            path: row.path,
+            lane: row.lane,
+            payload: payload.into(),
+            calls,
+            is_last: calls >= left,
+        }))
+    }
+
+    /// A run ended, having made so many of the calls that it was given.
+    pub(in crate::queue) fn finish(
+        &mut self,
+        seq: i64,
+        (given, made): (u32, u32),
+        ended: &Ended,
+    ) -> Result<(), Fault> {
+        self.leased.remove(&seq);
+        let Some(mut row) = self.row_at(seq)? else { return Ok(()) };
+        if row.state != State::Running {
+            return Ok(());
+        }
+        row.calls = row.calls.saturating_sub(given).saturating_add(made);
+        row.crashes = row.crashes.saturating_sub(1);
+        match ended {
+            Ended::Succeeded(answer) => self.succeed(row, answer),
+            Ended::Failed(..) if row.draft.is_some() => self.settle_for_draft(row, ended),
+            Ended::Failed(answer, trouble) => self.fail(row, answer, trouble),
+            Ended::Draft(answer, lane) => self.keep_draft(row, answer, lane),
+            Ended::Again { trouble, wait } => {
+                let wait = wait.map(millis).unwrap_or_default();
+                self.put_back(row, trouble, wait)
+            }
+        }
+    }
+
+    fn succeed(&mut self, row: Row, answer: &Answer) -> Result<(), Fault> {
+        self.delete_blob(row.seq, Part::Payload)?;
+        self.memory.totals.succeeded += 1;
+        self.end(row, State::Succeeded, Some(answer), None)
+    }
+
+    fn fail(&mut self, row: Row, answer: &Answer, trouble: &Trouble) -> Result<(), Fault> {
+        self.memory.totals.failed += 1;
+        self.end(row, State::Failed, Some(answer), Some(trouble))
+    }
+
+    /// No better answer could be had: the one that is there is the result.
+    fn settle_for_draft(&mut self, row: Row, ended: &Ended) -> Result<(), Fault> {
+        let trouble = match ended {
+            Ended::Failed(_, trouble) => Some(trouble),
+            Ended::Succeeded(_) | Ended::Draft(..) | Ended::Again { .. } => None,
+        };
+        self.delete_blob(row.seq, Part::Payload)?;
+        self.memory.totals.succeeded += 1;
+        self.end(row, State::Succeeded, None, trouble)
+    }
+
+    fn keep_draft(&mut self, row: Row, answer: &Answer, lane: &Lane) -> Result<(), Fault> {
+        let now = self.now();
+        let stored = stored(answer);
+        let crc = row.answer_crc(&stored, &answer.parcel);
+        self.write_blob(row.seq, Part::Draft, &answer.parcel)?;
+        self.db
+            .prepare_cached(
+                "UPDATE job SET state = 0, lane = ?2, due = ?3, calls = ?4, crashes = ?5,
+                 code = NULL, trouble = NULL,
+                 draft_target = ?6, draft_status = ?7, draft_bytes = ?8, draft_crc = ?9
+                 WHERE seq = ?1",
+            )?
+            .execute(params![
+                row.seq,
+                &*lane.0,
+                signed(now),
+                row.calls,
+                row.crashes,
+                stored.target,
+                stored.status,
+                signed(stored.bytes),
+                crc,
+            ])?;
+        self.waits_again(&row, lane.clone(), now);
+        Ok(())
+    }
+
+    fn put_back(&mut self, row: Row, trouble: &Trouble, wait: Age) -> Result<(), Fault> {
+        let due = self.now().saturating_add(wait);
+        self.db
+            .prepare_cached(
+                "UPDATE job SET state = 0, due = ?2, calls = ?3, crashes = ?4, code = ?5,
+                 trouble = ?6 WHERE seq = ?1",
+            )?
+            .execute(params![
+                row.seq,
+                signed(due),
+                row.calls,
+                row.crashes,
+                trouble.code,
+                trouble.message
+            ])?;
+        let lane = row.lane.clone();
+        self.waits_again(&row, lane, due);
+        Ok(())
+    }
+
+    fn waits_again(&mut self, row: &Row, lane: Lane, due: Age) {
+        self.memory.counts.remove(State::Running);
+        self.memory.counts.add(State::Queued);
+        self.line().add(&lane, Waiting { due, ..row.waiting() });
+        self.memory.deadlines.insert((row.deadline(0), row.seq));
+        self.changed.push(row.key.clone());
+    }
+
+    /// The job has ended, for good unless somebody asks for it to be tried again.
+    fn end(
+        &mut self,
+        row: Row,
+        state: State,
+        answer: Option<&Answer>,
+        trouble: Option<&Trouble>,
+    ) -> Result<(), Fault> {
+        let now = self.now();
+        let kept = match answer {
+            Some(answer) => {
+                self.write_blob(row.seq, Part::Result, &answer.parcel)?;
+                let stored = stored(answer);
+                let crc = row.answer_crc(&stored, &answer.parcel);
+                Some(Kept { stored, crc })
+            }
+            None => row.result.clone(),
+        };
+        let trouble = trouble.or(row.trouble.as_ref().filter(|_| state != State::Succeeded));
+        let (stored, crc) = kept.map(|it| (it.stored, it.crc)).unzip();
+        self.db
+            .prepare_cached(
+                "UPDATE job SET state = ?2, calls = ?3, crashes = ?4, code = ?5, trouble = ?6,
+                 ended = ?7, ended_age = ?8, target = ?9, status = ?10, bytes = ?11,
+                 result_crc = ?12 WHERE seq = ?1",
+            )?
+            .execute(params![
+                row.seq,
+                state_number(state),
+                row.calls,
+                row.crashes,
+                trouble.map(|it| it.code.as_str()),
+                trouble.map(|it| it.message.as_str()),
+                unix_seconds(),
+                signed(now),
+                stored.as_ref().and_then(|it| it.target.as_deref()),
+                stored.as_ref().map(|it| it.status),
+                stored.as_ref().map(|it| signed(it.bytes)),
+                crc,
+            ])?;
+        self.moved(&row, state, now.saturating_add(self.limits.result_ttl_ms()));
+        Ok(())
+    }
+
+    /// The job's time is over.
+    pub(super) fn expire(&mut self, row: Row) -> Result<(), Fault> {
+        if row.draft.is_some() {
+            let none = Trouble {
+                code: "not_refined".to_owned(),
+                message: "no better target could be reached in the job's time".to_owned(),
+            };
+            self.delete_blob(row.seq, Part::Payload)?;
+            return self.end(row, State::Succeeded, None, Some(&none));
+        }
+        self.memory.totals.expired += 1;
+        self.end(row, State::Expired, None, None)
+    }
+
+    /// What is stored is not what was stored.
+    fn corrupt(&mut self, row: Row) -> Result<(), Fault> {
+        let trouble = Trouble {
+            code: "corrupt".to_owned(),
+            message: "what is stored of the job does not have its checksum: the disk altered it".to_owned(),
+        };
+        tracing::error!(job = %row.key.id, seq = row.seq, "a job is corrupt, and neither run nor served");
+        self.memory.totals.corrupt += 1;
+        self.end(row, State::Corrupt, None, Some(&trouble))
+    }
+
+    /// Marks a job whose answer turned out to be corrupt.
+    pub(in crate::queue) fn mark_corrupt(&mut self, seq: i64) -> Result<(), Fault> {
+        match self.row_at(seq)? {
+            Some(row) if row.state != State::Corrupt => self.corrupt(row),
+            _ => Ok(()),
+        }
+    }
+
+    /// The client wants the job no more.
+    pub(in crate::queue) fn remove(&mut self, key: &JobKey) -> Result<Option<Removed>, Fault> {
+        let Some(row) = self.visible(key)? else { return Ok(None) };
+        if !row.state.is_final() {
+            let seq = row.seq;
+            self.line().remove(&row.lane, row.waiting());
+            self.end(row, State::Cancelled, None, None)?;
+            let job = self.row_at(seq)?.map(|row| self.seen(row));
+            return Ok(job.map(|job| Removed::Cancelled(Box::new(job))));
+        }
+        self.memory.counts.remove(row.state);
+        let deadline = row.deadline(self.limits.result_ttl_ms());
+        self.memory.deadlines.remove(&(deadline, row.seq));
+        self.memory.acknowledged.insert(row.seq);
+        self.changed.push(row.key);
+        Ok(Some(Removed::Gone))
+    }
+
+    /// A job that ended without an answer goes back to the queue, with its calls and its time anew.
+    pub(in crate::queue) fn retry(&mut self, key: &JobKey) -> Result<Option<Retried>, Fault> {
+        let Some(row) = self.visible(key)? else { return Ok(None) };
+        if !matches!(row.state, State::Failed | State::Expired | State::Cancelled)
+            || self.leased.contains(&row.seq)
+        {
+            return Ok(Some(Retried::Not(row.state)));
+        }
+        let now = self.now();
+        self.delete_blob(row.seq, Part::Result)?;
+        self.db
+            .prepare_cached(
+                "UPDATE job SET state = 0, calls = 0, crashes = 0, born = ?2, due = ?2,
+                 code = NULL, trouble = NULL, ended = NULL, ended_age = NULL, target = NULL,
+                 status = NULL, bytes = NULL, result_crc = NULL WHERE seq = ?1",
+            )?
+            .execute(params![row.seq, signed(now)])?;
+        self.moved(&row, State::Queued, now.saturating_add(row.ttl));
+        self.line().add(&row.lane, Waiting { due: now, ..row.waiting() });
+        let again = self.row_at(row.seq)?.map(|row| self.seen(row));
+        Ok(again.map(|job| Retried::Queued(Box::new(job))))
+    }
+
+    /// A job.
+    pub(in crate::queue) fn job(&mut self, key: &JobKey) -> Result<Option<Job>, Fault> {
+        Ok(self.visible(key)?.map(|row| self.seen(row)))
+    }
+
+    /// Jobs in the order of their acceptance.
+    pub(in crate::queue) fn list(&mut self, which: &Listing) -> Result<Vec<Job>, Fault> {
+        let mut statement = self.db.prepare_cached(select_jobs!(
+            "WHERE seq > ?1 AND owner = ?2 AND (?3 IS NULL OR state = ?3) ORDER BY seq"
+        ))?;
+        let state = which.state.map(state_number);
+        let mut rows = statement.query(params![which.after, &*which.owner, state])?;
+        let mut found = Vec::new();
+        while found.len() < which.limit
+            && let Some(row) = rows.next()?
+        {
+            let row = Row::read(row);
+            if !self.memory.acknowledged.contains(&row.seq) {
+                found.push(row);
+            }
+        }
+        drop(rows);
+        drop(statement);
+        Ok(found.into_iter().map(|row| self.seen(row)).collect())
+    }
+
+    /// A stored answer, if it is there and is what was stored.
+    pub(in crate::queue) fn answer(
+        &mut self,
+        key: &JobKey,
+        which: Which,
+    ) -> Result<Option<Found>, Fault> {
+        let Some(row) = self.visible(key)? else { return Ok(None) };
+        let (part, kept) = match (which, &row.result, &row.draft) {
+            (Which::Best, Some(kept), _) => (Part::Result, kept),
+            (Which::Best | Which::Draft, _, Some(kept)) => (Part::Draft, kept),
+            _ => return Ok(None),
+        };
+        let stored = kept.stored.clone();
+        let parcel = self.read_blob(row.seq, part, self.limits.quota)?;
+        let whole = parcel.filter(|it| row.answer_crc(&stored, it) == kept.crc);
+        Ok(Some(match whole {
+            Some(parcel) => Found::Answer { stored, parcel, is_draft: part == Part::Draft },
+            None => Found::Corrupt(row.seq),
+        }))
+    }
+
+    /// What a job is about, if it is there and is what was stored.
+    pub(in crate::queue) fn payload(&mut self, key: &JobKey) -> Result<Option<Vec<u8>>, Fault> {
+        let Some(row) = self.visible(key)? else { return Ok(None) };
+        let payload = self.read_blob(row.seq, Part::Payload, self.limits.quota)?;
+        Ok(payload.filter(|it| row.payload_crc(it) == row.crc))
+    }
+
+    fn visible(&self, key: &JobKey) -> Result<Option<Row>, Fault> {
+        let row = self.row_of(key)?;
+        Ok(row.filter(|row| !self.memory.acknowledged.contains(&row.seq)))
+    }
+
+    fn row_of(&self, key: &JobKey) -> Result<Option<Row>, Fault> {
+        let mut statement =
+            self.db.prepare_cached(select_jobs!("WHERE owner = ?1 AND id = ?2"))?;
+        let read = |row: &rusqlite::Row<'_>| Ok(Row::read(row));
+        let found =
+            statement.query_row(params![&*key.owner, key.id.as_str()], read).optional()?;
+        // An index that was altered can lead to another's row.
+        Ok(found.filter(|row| row.key == *key))
+    }
+
+    pub(super) fn row_at(&self, seq: i64) -> Result<Option<Row>, Fault> {
+        let mut statement = self.db.prepare_cached(select_jobs!("WHERE seq = ?1"))?;
+        Ok(statement.query_row(params![seq], |row| Ok(Row::read(row))).optional()?)
+    }
+
+    pub(super) fn delete(&self, seq: i64) -> Result<(), Fault> {
+        self.db.prepare_cached("DELETE FROM job WHERE seq = ?1")?.execute(params![seq])?;
+        self.delete_blobs(seq)
+    }
+
+    fn seen(&self, row: Row) -> Job {
+        let waits = row.state == State::Queued;
+        let position = waits.then(|| self.line().position(row.waiting()));
+        row.into_job(self.now(), self.limits.result_ttl_ms(), position)
+    }
+}
+
+/// What became of a job that somebody wants to be tried again.
+#[derive(Debug, Clone)]
+pub enum Retried {
+    /// It waits for its turn.
+    Queued(Box<Job>),
+    /// It is in a state from which there is nothing to try again.
+    Not(State),
+}
+
+/// An answer that was looked for.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is what was stored.
+    Answer {
+        /// What is known of it.
+        stored: Stored,
+        /// All of it.
+        parcel: Vec<u8>,
+        /// Whether a better one may come, or was looked for in vain.
+        is_draft: bool,
+    },
+    /// It is not what was stored, at this place in the order of acceptance.
+    Corrupt(i64),
+}
+
+fn stored(answer: &Answer) -> Stored {
+    Stored {
+        status: answer.status,
+        target: answer.target.clone(),
+        bytes: answer.parcel.len() as u64,
+    }
+}
+
+fn millis(time: std::time::Duration) -> Age {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,283 @@
+//! The one thread that owns the database: takes what waits, does it in one transaction, answers.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::queue::facts::{Facts, Totals};
+use crate::queue::handle::Shared;
+use crate::queue::job::QueueError;
+use crate::queue::store::{self, Fault, Kind, Lock, Opened, Store};
+use crate::queue::{Limits, Place};
+
+/// Most operations in one transaction.
+const BATCH: usize = 64;
+
+/// How long after a failure the database is opened again: doubled with each, up to a limit.
+const REOPEN: Duration = Duration::from_millis(250);
+const REOPEN_LONGEST: Duration = Duration::from_secs(30);
+
+/// One operation on its way to the thread.
+pub(super) trait Work: Send {
+    /// How it is kept.
+    fn kind(&self) -> Kind;
+    /// Whether it makes room, and may use the last of it.
+    fn drains(&self) -> bool;
+    /// Does it, and holds what comes of it.
+    fn run(&mut self, store: &mut Store) -> Result<(), Fault>;
+    /// Says what came of it, or why nothing did.
+    fn answer(self: Box<Self>, done: Result<(), QueueError>);
+}
+
+/// An operation with its way back.
+pub(super) struct Errand<T, W> {
+    pub(super) kind: Kind,
+    pub(super) drains: bool,
+    pub(super) work: W,
+    pub(super) found: Option<T>,
+    pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
+}
+
+impl<T, W> Work for Errand<T, W>
+where
+    T: Send,
+    W: FnMut(&mut Store) -> Result<T, Fault> + Send,
+{
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn drains(&self) -> bool {
+        self.drains
+    }
+
+    fn run(&mut self, store: &mut Store) -> Result<(), Fault> {
+        self.found = Some((self.work)(store)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, done: Result<(), QueueError>) {
+        let Self { found, reply, .. } = *self;
+        let gone = || QueueError::Closed("it was not done".to_owned());
+        // Whoever asked may have gone.
+        reply.send(done.and_then(|()| found.ok_or_else(gone))).ok();
+    }
+}
+
+/// What the thread has between two operations.
+pub(super) struct Keeper {
+    place: Place,
+    limits: Limits,
+    shared: Arc<Shared>,
+    store: Option<Store>,
+    lock: Option<Lock>,
+    leased: BTreeSet<i64>,
+    totals: Totals,
+    reopen_at: Instant,
+    reopen_wait: Duration,
+}
+
+impl Keeper {
+    pub(super) fn new(place: Place, limits: Limits, shared: Arc<Shared>) -> Self {
+        Self {
+            place,
+            limits,
+            shared,
+            store: None,
+            lock: None,
+            leased: BTreeSet::new(),
+            totals: Totals::default(),
+            reopen_at: Instant::now(),
+            reopen_wait: REOPEN,
+        }
+    }
+
+    /// Works until nobody can ask any more.
+    pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Box<dyn Work>>) {
+        self.open();
+        self.shared.opened();
+        while let Some(first) = inbox.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(next) = inbox.try_recv()
+            {
+                batch.push(next);
+            }
+            if self.store.is_none() && Instant::now() >= self.reopen_at {
+                self.open();
+            }
+            self.take(batch);
+            self.tell();
+        }
+        if let Some(store) = self.store.take() {
+            store.close();
+        }
+    }
+
+    fn open(&mut self) {
+        match self.try_open() {
+            Ok(opened) => {
+                if let Some((path, why)) = opened.set_aside {
+                    self.was_set_aside(path, why);
+                }
+                self.reopen_wait = REOPEN;
+                let mut store = opened.store;
+                // What was counted before this opening, and what the opening itself counted.
+                let fresh = *store.totals();
+                *store.totals() = Totals {
+                    quarantined: self.totals.quarantined + fresh.quarantined,
+                    ..self.totals
+                };
+                if self.shared.facts().closed.take().is_some() {
+                    tracing::info!("the queue is open again");
+                }
+                self.store = Some(store);
+                self.shared.line_changed();
+            }
+            Err(fault) => self.shut(&fault),
+        }
+        self.tell();
+    }
+
+    fn try_open(&mut self) -> Result<Opened, Fault> {
+        if self.lock.is_none() {
+            self.lock = Some(Lock::take(&self.place.path)?);
+        }
+        Opened::open(&store::Place {
+            path: &self.place.path,
+            durability: self.place.durability,
+            limits: &self.limits,
+            line: &self.shared.line,
+            leased: &self.leased,
+        })
+    }
+
+    /// Nothing is tried again on a connection that failed: the next one reads from the disk.
+    fn shut(&mut self, fault: &Fault) {
+        let why = match fault {
+            Fault::Full => "the disk is full".to_owned(),
+            Fault::Disk(why) | Fault::Damaged(why) | Fault::NotOurs(why) => why.clone(),
+        };
+        if let Some(mut store) = self.store.take() {
+            self.totals = *store.totals();
+            self.totals.faults += 1;
+            self.leased = store.leased().clone();
+        }
+        self.reopen_at = Instant::now() + self.reopen_wait;
+        self.reopen_wait = (self.reopen_wait * 2).min(REOPEN_LONGEST);
+        let mut facts = self.shared.facts();
+        if facts.closed.as_ref() != Some(&why) {
+            tracing::error!(path = %self.place.path.display(), why, "the queue is closed");
+        }
+        facts.closed = Some(why);
+    }
+
+    fn take(&mut self, mut batch: Vec<Box<dyn Work>>) {
+        match self.attempt(&mut batch) {
+            Ok(()) => answer_all(batch, &Ok(())),
+            Err(Fault::Full) => {
+                // One that is too large must not stand in the way of the others.
+                for work in batch {
+                    self.take_alone(work);
+                }
+            }
+            Err(fault) => self.failed(batch, fault),
+        }
+    }
+
+    fn take_alone(&mut self, work: Box<dyn Work>) {
+        let mut alone = vec![work];
+        let mut done = self.attempt(&mut alone);
+        let drains = alone.iter().all(|work| work.drains());
+        if done == Err(Fault::Full)
+            && drains
+            && self.store.as_mut().is_some_and(Store::drop_ballast)
+        {
+            done = self.attempt(&mut alone);
+        }
+        match done {
+            Ok(()) => answer_all(alone, &Ok(())),
+            Err(Fault::Full) => {
+                let full = "the disk is full; make room on it".to_owned();
+                answer_all(alone, &Err(QueueError::Full(full)));
+            }
+            Err(fault) => self.failed(alone, fault),
+        }
+    }
+
+    fn failed(&mut self, batch: Vec<Box<dyn Work>>, fault: Fault) {
+        // A damaged database is set aside at once: the next opening finds what is wrong.
+        self.shut(&fault);
+        if let Fault::Damaged(why) = fault {
+            self.begin_anew(why);
+        }
+        let why = self.shared.facts().closed.clone();
+        let why = why.unwrap_or_else(|| "the database was damaged and is set aside".to_owned());
+        answer_all(batch, &Err(QueueError::Closed(why)));
+    }
+
+    fn begin_anew(&mut self, why: String) {
+        match store::set_aside(&self.place.path) {
+            Ok(path) => {
+                self.was_set_aside(path, why);
+                self.open();
+            }
+            Err(fault) => self.shut(&fault),
+        }
+    }
+
+    fn was_set_aside(&self, path: PathBuf, why: String) {
+        tracing::error!(path = %path.display(), why, "the queue's database was damaged and is set aside: its jobs are lost to this service");
+        self.shared.facts().set_aside.push((path, why));
+    }
+
+    /// All of it in one transaction.
+    fn attempt(&mut self, batch: &mut [Box<dyn Work>]) -> Result<(), Fault> {
+        let Some(store) = &mut self.store else {
+            let why = self.shared.facts().closed.clone();
+            return Err(Fault::Disk(why.unwrap_or_else(|| "it is not open yet".to_owned())));
+        };
+        let kind = batch.iter().map(|work| work.kind()).max().unwrap_or(Kind::Read);
+        store.transact(kind, |store| batch.iter_mut().try_for_each(|work| work.run(store)))?;
+        let changed = store.take_changed();
+        if kind > Kind::Read {
+            self.shared.line_changed();
+        }
+        self.shared.watchers.changed(&changed);
+        Ok(())
+    }
+
+    /// Tells everybody how things stand.
+    fn tell(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        let (counts, totals) = (store.counts(), *store.totals());
+        let (bytes, room, full) = (store.used_bytes(), store.has_room(), store.is_full());
+        let mut facts = self.shared.facts();
+        *facts = Facts {
+            closed: None,
+            full,
+            counts,
+            totals,
+            bytes: bytes.unwrap_or(facts.bytes),
+            quota: self.limits.quota,
+            has_room: room.unwrap_or(false),
+            path: self.place.path.clone(),
+            time: Some((store.now(), Instant::now())),
+            set_aside: std::mem::take(&mut facts.set_aside),
+        };
+    }
+}
+
+fn answer_all(batch: Vec<Box<dyn Work>>, done: &Result<(), QueueError>) {
+    for work in batch {
+        work.answer(done.clone());
+    }
+}
+
+/// A value that threads share, whatever became of one that held it.
+pub(super) fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,212 @@
+//! Runs jobs: the next that can be served, at most so many at once, until the service stops.
+//!
+//! It waits for four things and polls none: a change of the line, a change in what stands in the
+//! targets' way, the time at which a job comes due, and a free place.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::lifecycle::{Drain, Tasks};
+use crate::queue::handle::{Pick, Queue};
+use crate::queue::job::{Ended, Lane, Lease, QueueError, Trouble};
+use crate::queue::line::Opening;
+use crate::queue::thread::locked;
+
+/// How often what has to be done from time to time is looked at.
+const TEND: Duration = Duration::from_secs(5);
+
+/// A wait before something is tried again that the queue could not do.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// The first wait before a job is tried again, and the longest. Each doubles the one before.
+const BACKOFF: Duration = Duration::from_secs(1);
+const BACKOFF_LONGEST: Duration = Duration::from_secs(300);
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Calls that an upstream had.
+    pub calls: u32,
+    /// What came of them.
+    pub ended: Ended,
+}
+
+/// Who knows what jobs are about.
+pub trait Runner: Send + Sync + 'static {
+    /// Whether a lane can be served now.
+    fn opening(&self, lane: &Lane) -> Opening;
+
+    /// Runs a job. It may be dropped half way, when the job is cancelled or the service stops.
+    fn run(&self, lease: Lease) -> impl Future<Output = Run> + Send;
+
+    /// Changes when something that stood in a target's way may have gone.
+    fn returns(&self) -> watch::Receiver<u64>;
+
+    /// Most jobs at once.
+    fn concurrency(&self) -> usize;
+
+    /// How long running jobs may go on when the service stops.
+    fn grace(&self) -> Duration;
+}
+
+/// Runs jobs until the drain begins and the last of them has ended or was put back.
+pub async fn work<R: Runner>(queue: Queue, runner: Arc<R>, drain: Drain, tasks: Tasks) {
+    let crew = Arc::new(Crew { queue, runner, drain, running: Mutex::default(), freed: Notify::new() });
+    let mut returns = crew.runner.returns();
+    let mut tend = tokio::time::interval(TEND);
+    tend.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut began = 0_u32;
+    loop {
+        let wait = crew.start_all(&tasks, &mut began).await;
+        tokio::select! {
+            () = crew.drain.started() => break,
+            () = crew.queue.line_changed() => {}
+            () = crew.freed.notified() => {}
+            changed = returns.changed() => {
+                if changed.is_err() {
+                    returns = crew.runner.returns();
+                }
+                crew.queue.reopen_lanes();
+            }
+            _ = tend.tick() => {
+                let idle = std::mem::take(&mut began) == 0;
+                // A closed queue is opened by being asked.
+                crew.queue.tend(idle).await.ok();
+            }
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait.max(Duration::from_millis(1))).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The jobs that run, and what they are run with.
+struct Crew<R> {
+    queue: Queue,
+    runner: Arc<R>,
+    drain: Drain,
+    running: Mutex<HashMap<i64, Lane>>,
+    /// A place came free.
+    freed: Notify,
+}
+
+impl<R: Runner> Crew<R> {
+    /// Starts jobs while there are places. Returns how long to wait for the next.
+    async fn start_all(self: &Arc<Self>, tasks: &Tasks, began: &mut u32) -> Option<Duration> {
+        loop {
+            if self.drain.is_draining() || locked(&self.running).len() >= self.runner.concurrency() {
+                return None;
+            }
+            let seq = match self.queue.next(|lane| self.runner.opening(lane)) {
+                Pick::Job(seq) => seq,
+                Pick::None(wait) => return wait,
+            };
+            let Some(lease) = self.claim(seq).await else { continue };
+            *began += 1;
+            locked(&self.running).insert(seq, lease.lane.clone());
+            tasks.spawn(Arc::clone(self).one(lease));
+        }
+    }
+
+    /// The job, if it is still to be run. The line has let it go, so it must not be forgotten.
+    async fn claim(&self, seq: i64) -> Option<Lease> {
+        loop {
+            match self.queue.claim(seq).await {
+                Ok(lease) => return lease,
+                // Opened again, the queue reads the line from its rows.
+                Err(QueueError::Closed(_) | QueueError::Full(_)) => return None,
+                Err(QueueError::Busy) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    }
+
+    async fn one(self: Arc<Self>, lease: Lease) {
+        let (seq, given, lane) = (lease.seq, lease.calls, lease.lane.clone());
+        let key = lease.key.clone();
+        let watch = self.queue.watch(&key);
+        let job = self.runner.run(lease);
+        tokio::pin!(job);
+        let run = loop {
+            let changed = watch.changed();
+            tokio::select! {
+                run = &mut job => break Some(run),
+                () = self.stopped() => break Some(interrupted(given)),
+                () = changed => {
+                    let known = self.queue.job(key.clone()).await;
+                    if matches!(&known, Ok(job) if job.as_ref().is_none_or(|job| job.state.is_final())) {
+                        break None;
+                    }
+                }
+            }
+        };
+        let (calls, ended) = match run {
+            Some(run) => ((given, run.calls), run.ended),
+            // It was cancelled, and its row says so already.
+            None => ((given, 0), interrupted(given).ended),
+        };
+        self.end(seq, &lane, calls, ended).await;
+        locked(&self.running).remove(&seq);
+        self.freed.notify_one();
+    }
+
+    /// The service stops, and the job has had its time.
+    async fn stopped(&self) {
+        self.drain.started().await;
+        tokio::time::sleep(self.runner.grace()).await;
+    }
+
+    async fn end(&self, seq: i64, lane: &Lane, calls: (u32, u32), ended: Ended) {
+        if let Ended::Again { wait, .. } = &ended
+            && calls.1 == 0
+        {
+            // No upstream had it: whatever stood in its way stands in that of its whole lane.
+            self.queue.shut(lane, *wait);
+        }
+        // An answer is not given up: it may have been paid for.
+        while self.queue.finish(seq, calls, ended.clone()).await.is_err() {
+            if self.drain.is_draining() {
+                return;
+            }
+            tokio::time::sleep(AGAIN * 4).await;
+        }
+    }
+}
+
+/// A run that the service's end cut off: its calls may have been made.
+fn interrupted(given: u32) -> Run {
+    let trouble = Trouble {
+        code: "interrupted".to_owned(),
+        message: "the service stopped while it ran".to_owned(),
+    };
+    Run { calls: given.min(1), ended: Ended::Again { trouble, wait: None } }
+}
+
+/// The wait after so many calls: it doubles, and nobody knows it beforehand (full jitter), so that a
+/// hundred gateways that failed together do not come back together. `share` is from 0 to 1.
+pub fn backoff(calls: u32, share: f64) -> Duration {
+    let most = BACKOFF.saturating_mul(1 << calls.saturating_sub(1).min(16)).min(BACKOFF_LONGEST);
+    most.mul_f64(share.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_five_minutes() {
+        let table = [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (40, 300)];
+        for (calls, seconds) in table {
+            assert_eq!(backoff(calls, 1.0), Duration::from_secs(seconds), "{calls}");
+            assert_eq!(backoff(calls, 0.0), Duration::ZERO);
+        }
+    }
+}
