@@ -230,9 +230,10 @@ impl ChatOperation<'_> {
     ) -> Result<Whole, Failure> {
         tracing::debug!(target = %trial.name(), "the answer does not follow its schema");
         let request = repaired(&self.job.request, &why, answer);
-        let Some(request) = request else {
+        let Some(request) = request.filter(|_| !step.course.is_nearly_spent()) else {
             return Err(Failure::off_schema(trial.name(), &why));
         };
+        step.course.spend(1);
         // The request once more, and its body on the way.
         let bytes = self.job.sent.as_ref().map_or(0, |sent| sent.body.len());
         hold(reservation, reservation.bytes() + 2 * bytes)?;

@@ -7,6 +7,7 @@
 //! - Each attempt tells the target's health how it went, also when the client left half way.
 
 mod about;
+mod allowance;
 mod answer;
 mod chat;
 mod count;
@@ -37,6 +38,7 @@ use crate::telemetry::Metrics;
 
 pub use crate::provider::About;
 pub use about::Said;
+pub use allowance::Allowance;
 pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
 pub use chat::{ChatJob, Sent};
 pub use count::{CountJob, Counted};
@@ -65,6 +67,29 @@ pub struct Wishes {
     pub locality: Result<Locality, Conflict>,
     /// When its time is over.
     pub end: Instant,
+    /// For a job: the calls that may be made for it. Whoever waits for an answer goes before it.
+    pub job: Option<Arc<Allowance>>,
+    /// For a job that is done in two steps: the targets that this one is for.
+    pub only: Only,
+}
+
+/// Which of a route's targets a request is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Only {
+    /// All of them.
+    #[default]
+    All,
+    /// In place of them those whose answers are worth waiting for, up to and without this one.
+    Better(Target),
+}
+
+/// Whether a request would find a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// One can be tried.
+    Open,
+    /// None can, for at least this long, or until something changes.
+    Shut(Option<Duration>),
 }
 
 impl Dispatch {
@@ -153,6 +178,38 @@ impl Dispatch {
         self.plan_for(route, locality, &|_| None)
     }
 
+    /// Whether a job for this name would find a target now. What is not known is tried.
+    pub fn way(&self, name: &str, locality: Locality, only: &Only) -> Way {
+        let Resolution::Route(route) = self.resolve_now(name) else { return Way::Open };
+        let route = self.narrowed(route, only);
+        let plan = self.plan(&route, route.locality.strictest(locality));
+        // A client that waits is given the last resort. A job can wait for the probe.
+        if plan.is_last_resort {
+            return Way::Shut(plan.retry_after());
+        }
+        match (plan.takes().next(), plan.retry_after()) {
+            (None, Some(wait)) => Way::Shut(Some(wait)),
+            // With no target that waiting could bring, trying says what is wrong.
+            (Some(_), _) | (None, None) => Way::Open,
+        }
+    }
+
+    /// The targets that a job is for.
+    fn narrowed(&self, route: Route, only: &Only) -> Route {
+        match only {
+            Only::All => route,
+            Only::Better(than) => Route { targets: route.better_than(than), ..route },
+        }
+    }
+
+    /// Whether a target may answer, now or later, whose answer is worth more than this one's.
+    pub fn has_better(&self, name: &str, locality: Locality, than: &Target) -> bool {
+        let Resolution::Route(route) = self.resolve_now(name) else { return false };
+        let locality = route.locality.strictest(locality);
+        let plan = self.plan(&self.narrowed(route, &Only::Better(than.clone())), locality);
+        plan.takes().next().is_some() || plan.retry_after().is_some()
+    }
+
     fn plan_for(
         &self,
         route: &Route,
@@ -207,15 +264,27 @@ impl Dispatch {
         operation: &O,
     ) -> Result<O::Output, Refusal> {
         let locality = allowed(route, wishes).map_err(Refusal::untried)?;
+        let narrowed;
+        let route = match &wishes.only {
+            Only::All => route,
+            only @ Only::Better(_) => {
+                narrowed = self.narrowed(route.clone(), only);
+                &narrowed
+            }
+        };
         let lacks = |target: &Target| {
             let upstream = self.providers.get(&target.provider)?;
             operation.lacks(upstream, &target.model)
         };
         let plan = self.plan_for(route, Ok(locality), &lacks);
-        let mut course = Course { locality, end: wishes.end, attempts: 0 };
+        let job = wishes.job.clone();
+        let mut course = Course { locality, end: wishes.end, attempts: 0, job };
         let mut failed = refusal::Failed::new(&plan);
         let mut targets = plan.takes().peekable();
         while let Some(target) = targets.next() {
+            if course.is_spent() {
+                break;
+            }
             let next = targets.peek();
             match self.try_target(operation, target, next.is_some(), &mut course).await {
                 Ok(output) => return Ok(output),
@@ -239,6 +308,10 @@ impl Dispatch {
         mut failed: refusal::Failed,
         mut course: Course,
     ) -> Result<O::Output, Refusal> {
+        if course.job.is_some() {
+            // A job waits in the queue, where its wait survives the service.
+            return Err(failed.into_refusal(course.attempts));
+        }
         let mut backoff = Backoff::new();
         for _ in 0..self.config.routing.retries {
             let Some((target, least)) = failed.soonest() else { break };
@@ -269,7 +342,7 @@ impl Dispatch {
         course: &mut Course,
     ) -> Result<O::Output, Failure> {
         let failure = match self.attempt(operation, target, has_next, course).await {
-            Err(failure) if failure.next == Next::SameTargetNow => {
+            Err(failure) if failure.next == Next::SameTargetNow && !course.is_spent() => {
                 self.attempt(operation, target, has_next, course).await
             }
             other => other,
@@ -298,6 +371,9 @@ impl Dispatch {
             .map(|upstream| upstream.config().patience);
         let step = Step { target, patience, course };
         let result = operation.attempt(step, trial).await;
+        if result.as_ref().map_or_else(Failure::was_asked, |_| true) {
+            course.spend(1);
+        }
         if let Err(failure) = &result {
             tracing::debug!(%target, error = %failure.error, "attempt failed");
         }
@@ -332,6 +408,25 @@ pub(in crate::dispatch) struct Course {
     locality: Locality,
     end: Instant,
     attempts: u32,
+    job: Option<Arc<Allowance>>,
+}
+
+impl Course {
+    /// An upstream had so many calls more.
+    fn spend(&self, calls: u32) {
+        if let Some(job) = &self.job {
+            job.spend(calls);
+        }
+    }
+
+    /// Whether the call that is being made is the last.
+    fn is_nearly_spent(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.left() <= 1)
+    }
+
+    fn is_spent(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.is_spent())
+    }
 }
 
 /// One attempt within a course.
@@ -350,6 +445,7 @@ impl<'a> Step<'a> {
             request_end: self.course.end,
             patience: self.patience,
             locality: self.course.locality,
+            goes_last: self.course.job.is_some(),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -20,7 +19,7 @@ use crate::provider::failure::{Failure, Phase};
 use crate::provider::http1::{Body, Media};
 use crate::provider::ollama::{LoadState, Ready, unloads_at_once};
 use crate::provider::pump::Pump;
-use crate::provider::slots::NoTurn;
+use crate::provider::slots::{NoTurn, Turn};
 use crate::provider::wire::Wire;
 use crate::provider::{Exchange, Upstream};
 use crate::router::LinkFault;
@@ -159,11 +158,15 @@ impl Upstream {
         done
     }
 
-    async fn turn(&self, call: &Call<'_>) -> Result<OwnedSemaphorePermit, Failure> {
+    async fn turn(&self, call: &Call<'_>) -> Result<Turn, Failure> {
         let until = call
             .patience
             .map_or(call.request_end, |patience| (Instant::now() + patience).min(call.request_end));
-        self.slots.take(until).await.map_err(|no_turn| match no_turn {
+        let turn = match call.goes_last {
+            true => self.slots.take_last(until).await,
+            false => self.slots.take(until).await,
+        };
+        turn.map_err(|no_turn| match no_turn {
             NoTurn::Late if call.patience.is_none() => {
                 Failure::out_of_time(&format!("a turn at {}", call.target))
             }
@@ -307,7 +310,7 @@ impl Upstream {
         call: &Call<'_>,
         wire: Wire,
         beta: Option<&HeaderValue>,
-        turn: OwnedSemaphorePermit,
+        turn: Turn,
         num_ctx: Option<u32>,
     ) -> Result<Exchange, Failure> {
         let target = Arc::clone(call.target.name());

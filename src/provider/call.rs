@@ -24,6 +24,8 @@ pub struct Call<'a> {
     pub patience: Option<Duration>,
     /// Where the request may be served.
     pub locality: Locality,
+    /// Whether everybody else goes before it when a turn comes free: nobody waits for a job.
+    pub goes_last: bool,
 }
 
 /// The client's own body, for providers of its dialect.

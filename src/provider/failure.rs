@@ -68,6 +68,16 @@ impl Phase {
 pub const RETRY_BASE: Duration = Duration::from_millis(500);
 
 impl Failure {
+    /// Whether the target had the request: a call that may have been paid for.
+    pub fn was_asked(&self) -> bool {
+        match &self.outcome {
+            Outcome::Link(..) => false,
+            Outcome::Fault(_) | Outcome::Limited { .. } | Outcome::Refused(_) => true,
+            Outcome::Success => true,
+            Outcome::Neutral => self.error.kind == Kind::Timeout,
+        }
+    }
+
     /// The client's own deadline passed. Says nothing about the target.
     pub fn out_of_time(waited_for: &str) -> Self {
         Self {

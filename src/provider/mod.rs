@@ -30,8 +30,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::config::{Config, Provider, ProviderName, Proxy};
 use crate::dialect::Dialect;
 use crate::lifecycle::Tasks;
@@ -45,6 +43,7 @@ pub use about::{About, MOST_ABOUT, Untold};
 pub use call::{Call, ChatCall, CountCall, EmbedCall, Original};
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use pump::Pump;
+pub use slots::Turn;
 
 /// How long the end of a transfer is waited for when all of its answer has come.
 const TRANSFER_END: Duration = Duration::from_secs(1);
@@ -150,7 +149,7 @@ pub struct Exchange {
     /// The body.
     pub pump: Pump,
     /// The turn at the provider; to be held until the body has ended.
-    pub turn: OwnedSemaphorePermit,
+    pub turn: Turn,
     /// For an Ollama: the context window that the prompt had, in tokens.
     pub num_ctx: Option<u32>,
 }

@@ -14,6 +14,8 @@ use crate::router::resolve::Route;
 pub struct Plan {
     /// In order of preference.
     pub steps: Vec<Step>,
+    /// Whether those that are tried are so against what is known of the ways to them.
+    pub is_last_resort: bool,
 }
 
 /// What is to be done with one target.
@@ -146,14 +148,16 @@ pub fn plan(
     };
     let mut steps: Vec<Step> = route.targets.iter().map(step).collect();
     // Last resort: a belief about a link may be stale, and must not refuse work on its own.
+    let mut is_last_resort = false;
     if !steps.iter().any(|step| step.verdict == Verdict::Take) {
         for step in &mut steps {
             if matches!(step.verdict, Verdict::Skip(Reason::Link { .. })) {
                 step.verdict = Verdict::Take;
+                is_last_resort = true;
             }
         }
     }
-    Plan { steps }
+    Plan { steps, is_last_resort }
 }
 
 fn not_admitted(

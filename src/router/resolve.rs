@@ -56,6 +56,16 @@ pub struct Route {
     pub targets: Arc<[Target]>,
     /// Where the request may be served, as far as the name says.
     pub locality: Locality,
+    /// Targets whose answers are worth waiting for, the best first.
+    pub refine: Arc<[Target]>,
+}
+
+impl Route {
+    /// The targets whose answers are worth waiting for when this one has answered.
+    pub fn better_than(&self, target: &Target) -> Arc<[Target]> {
+        let end = self.refine.iter().position(|it| it == target).unwrap_or(self.refine.len());
+        self.refine.iter().take(end).cloned().collect()
+    }
 }
 
 /// By which rule a name was found.
@@ -111,7 +121,8 @@ pub fn resolve(name: &str, config: &Config, listings: impl FnOnce() -> Listings)
 
 fn as_alias(name: &str, config: &Config, resolves: Resolves) -> Option<Route> {
     let alias = config.models.get(name)?;
-    Some(Route { resolves, targets: Arc::clone(&alias.targets), locality: alias.locality })
+    let (targets, refine) = (Arc::clone(&alias.targets), Arc::clone(&alias.refine));
+    Some(Route { resolves, targets, locality: alias.locality, refine })
 }
 
 fn as_target(name: &str, config: &Config) -> Option<Route> {
@@ -136,7 +147,8 @@ fn is_same(listed: &str, asked: &str, kind: ProviderKind) -> bool {
 
 fn single(provider: &ProviderName, model: &str, resolves: Resolves) -> Route {
     let target = Target::new(provider.clone(), model);
-    Route { resolves, targets: Arc::from([target]), locality: Locality::Any }
+    let targets = Arc::from([target]);
+    Route { resolves, targets, locality: Locality::Any, refine: Arc::default() }
 }
 
 fn known_names(config: &Config, listings: &Listings) -> Vec<String> {

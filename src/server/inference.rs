@@ -15,7 +15,9 @@ use crate::chat::{EmbedRequest, EmbedResponse, Error, Message, Part, Request as 
 use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
 use crate::dialect::{DEEPEST_JSON, Dialect, Door, Took, anthropic, ollama, openai};
-use crate::dispatch::{AnswerBody, ChatJob, CountJob, Counted, EmbedBody, EmbedJob, Sent, Wishes};
+use crate::dispatch::{
+    AnswerBody, ChatJob, CountJob, Counted, EmbedBody, EmbedJob, Only, Sent, Wishes,
+};
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
@@ -233,7 +235,8 @@ fn wishes(headers: &HeaderMap, caller: &Caller, config: &Config) -> Result<Wishe
             Error::invalid("X-Edgehold-Timeout must be a time such as 30s, 1500ms or 30")
         })?,
     };
-    Ok(Wishes { locality: locality(headers, caller)?, end: Instant::now() + wait.min(total) })
+    let (locality, end) = (locality(headers, caller)?, Instant::now() + wait.min(total));
+    Ok(Wishes { locality, end, job: None, only: Only::All })
 }
 
 fn strict(headers: &HeaderMap) -> Result<bool, Error> {
