@@ -6,11 +6,13 @@
 //! | one accept loop a listener | a free place, a connection, the drain |
 //! | one task a connection | the client, the provider, the drain |
 //! | prober | the health of a provider, its next probe |
-//! | watchdog | half the interval that systemd gave |
+//! | watchdog | half the interval that systemd gave, the queue's thread |
+//! | worker, and one task a job that runs | the queue's line, the targets, the drain |
 //! | `serve` itself | signals |
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -19,12 +21,16 @@ use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
 use crate::provider::{Providers, Upstream};
-use crate::server::{self, Gateway};
+use crate::queue::{self, Durability, Limits, Place, Queue, Weak};
+use crate::server::{self, Gateway, Hands};
 use crate::telemetry::{Metrics, log};
 
 /// Memory that the program takes whatever is asked of it: code, tables, the runtime. The rest of
 /// the cap is the budget.
 const BASE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How long the queue's thread may take to close its database.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Threads for name look-ups. More than one, so that one hung look-up does not hold up the next.
 const LOOKUP_THREADS: usize = 2;
@@ -89,7 +95,9 @@ async fn run(
     let tasks = Tasks::new();
     let parts = Parts { config: Arc::new(config), background: Tasks::new() };
     let listeners = server::bind(&parts.config.server).map_err(AppError::Listen)?;
-    let gateway = parts.gateway().map_err(AppError::Parts)?;
+    let queue = start_queue(&parts.config).map_err(AppError::Runtime)?;
+    let gateway = parts.gateway(queue.clone()).map_err(AppError::Parts)?;
+    queue.opened().await;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %listeners.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -97,7 +105,9 @@ async fn run(
         "ready"
     );
     tasks.spawn(server::serve(Arc::clone(&gateway), listeners, tasks.clone()));
-    tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone()));
+    tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone(), queue.clone()));
+    let hands = Arc::new(Hands(Arc::clone(&gateway)));
+    tasks.spawn(queue::work(queue.clone(), hands, gateway.drain.clone(), tasks.clone()));
     tasks.spawn(probe(Arc::clone(&gateway)));
     notify.ready();
     while let Signal::Reload = signals.next().await {
@@ -116,6 +126,9 @@ async fn run(
         },
         () = second_stop(&mut signals) => tracing::warn!("second signal: stopped at once"),
     }
+    // Its own handle is the last but those of requests that were cut off.
+    drop(gateway);
+    queue.close(CLOSING).await;
     Ok(())
 }
 
@@ -130,7 +143,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn gateway(&self) -> io::Result<Arc<Gateway>> {
+    fn gateway(&self, queue: Queue) -> io::Result<Arc<Gateway>> {
         let metrics = Arc::new(Metrics::default());
         let budget = Budget::new(budget_bytes(&self.config));
         let providers = Providers::new(&self.config, &self.background)?;
@@ -141,7 +154,35 @@ impl Parts {
             Arc::clone(&metrics),
             Arc::clone(&budget),
         );
-        Ok(Gateway::new(dispatch, metrics, budget, Drain::new()))
+        Ok(Gateway::new(dispatch, metrics, budget, Drain::new(), queue))
+    }
+}
+
+/// Starts the queue's thread. A database that cannot be used is said in the log and in /status, and
+/// stops nothing else.
+fn start_queue(config: &Config) -> io::Result<Queue> {
+    let weakened = &config.queue.weakened;
+    let durability = Durability {
+        weakened: match weakened.synchronous.as_deref() {
+            Some("OFF") => Some(Weak::Off),
+            Some("NORMAL") => Some(Weak::Normal),
+            _ => None,
+        },
+        power_safe_overwrite: weakened.power_safe_overwrite,
+    };
+    if durability != Durability::default() {
+        tracing::warn!(?durability, "the queue is weakened for a test: it will lose jobs");
+    }
+    Queue::start(config.queue.path.clone().map(|path| Place { path, durability }), limits(config))
+}
+
+fn limits(config: &Config) -> Limits {
+    let queue = &config.queue;
+    Limits {
+        quota: queue.quota,
+        max_jobs: u64::from(queue.max_jobs),
+        result_ttl: queue.result_ttl,
+        max_attempts: queue.max_attempts,
     }
 }
 
@@ -167,6 +208,7 @@ fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) 
             }
             log::set_level(config.log.level);
             gateway.budget.set_capacity(budget_bytes(&config));
+            gateway.queue.set_limits(limits(&config));
             let metrics = Arc::clone(&gateway.metrics);
             let budget = Arc::clone(&gateway.budget);
             gateway.replace(Dispatch::new(config, providers, Some(&old), metrics, budget));
@@ -180,14 +222,18 @@ fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) 
     old.wake_prober();
 }
 
-/// Tells systemd that the event loop turns.
-async fn watch_dog(notify: Notify, drain: Drain) {
+/// Tells systemd that the event loop turns and the queue's thread answers.
+async fn watch_dog(notify: Notify, drain: Drain, queue: Queue) {
     let Some(interval) = notify.watchdog_interval() else { return };
     let mut ticks = tokio::time::interval(interval);
     loop {
         tokio::select! {
             () = drain.started() => return,
-            _ = ticks.tick() => notify.watchdog(),
+            _ = ticks.tick() => {
+                if queue.ping().await.is_ok() {
+                    notify.watchdog();
+                }
+            }
         }
     }
 }

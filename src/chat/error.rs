@@ -51,6 +51,8 @@ pub enum Kind {
     ContextLength,
     /// The caller may not do this.
     Forbidden,
+    /// What was asked for was there, and will not be again.
+    Gone,
     /// The request's head is too large.
     HeadTooLarge,
     /// Our own fault.
@@ -61,12 +63,16 @@ pub enum Kind {
     MethodNotAllowed,
     /// The Host header names another server.
     Misdirected,
+    /// The same name was used for another request before.
+    Mismatch,
     /// No alias, target or local model has this name.
     ModelNotFound,
     /// No such path.
     NotFound,
     /// Over the memory budget or a queue's bound: try again later.
     Overloaded,
+    /// The queue has no room for another job.
+    QueueFull,
     /// Every target asks to wait.
     RateLimited,
     /// A deadline of ours or of the client passed.
@@ -93,14 +99,17 @@ impl fmt::Display for Kind {
             Self::ContentFilter => "content_filter",
             Self::ContextLength => "context_length_exceeded",
             Self::Forbidden => "forbidden",
+            Self::Gone => "gone",
             Self::HeadTooLarge => "request_header_fields_too_large",
             Self::Internal => "internal_error",
             Self::Invalid => "invalid_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Misdirected => "misdirected_request",
+            Self::Mismatch => "idempotency_mismatch",
             Self::ModelNotFound => "model_not_found",
             Self::NotFound => "not_found",
             Self::Overloaded => "overloaded",
+            Self::QueueFull => "queue_full",
             Self::RateLimited => "rate_limit_exceeded",
             Self::Timeout => "timeout",
             Self::TooLarge => "request_too_large",

@@ -23,6 +23,8 @@ pub struct Request {
     pub effort: Option<Effort>,
     /// Whether the answer is wanted as a stream.
     pub stream: bool,
+    /// Whether the client comes for the answer later.
+    pub background: bool,
     /// Whether the stream is to end with a usage chunk.
     pub include_usage: bool,
     /// Set where a text is to be gone on with: the only message is that text.

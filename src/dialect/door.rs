@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::chat::{Error, Request, Response};
+use crate::dialect::body::Fields;
 use crate::dialect::ollama::Form;
 use crate::dialect::{Dialect, Stamp, Took, anthropic, ollama, openai};
 
@@ -50,6 +51,23 @@ impl Door {
             Self::Responses => openai::decode_responses(body),
             Self::Ask => Err(Error::invalid("plain text has no form to be read by")),
         }
+    }
+
+    /// The body of the same request for a whole answer: who comes for it later takes no stream.
+    ///
+    /// # Errors
+    /// It is no JSON object.
+    pub fn asking_whole(self, body: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut fields = Fields::of(body)?;
+        fields.take("stream_options");
+        match self {
+            // An Ollama streams where nothing is said.
+            Self::Generate | Self::OllamaChat => fields.set("stream", &false),
+            Self::Ask | Self::Chat | Self::Completions | Self::Messages | Self::Responses => {
+                fields.take("stream");
+            }
+        }
+        Ok(fields.write())
     }
 
     /// The fields of a request that are known to nobody here: they reach a provider of the client's

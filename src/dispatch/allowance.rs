@@ -20,15 +20,16 @@ impl Allowance {
         self.made.load(Ordering::Relaxed)
     }
 
+    /// Whether no call is left.
+    pub fn is_used_up(&self) -> bool {
+        self.left() == 0
+    }
+
     pub(super) fn spend(&self, calls: u32) {
         self.made.fetch_add(calls, Ordering::Relaxed);
     }
 
     pub(super) fn left(&self) -> u32 {
         self.most.saturating_sub(self.made())
-    }
-
-    pub(super) fn is_spent(&self) -> bool {
-        self.left() == 0
     }
 }

@@ -82,7 +82,8 @@ impl Dispatch {
         let _reservation = reserve(&self.budget, ATTEMPT_BYTES)?;
         let trial = Trial::begin(Arc::clone(self), target.clone(), "count_tokens");
         let request_end = job.wishes.end.min(Instant::now() + upstream.config().patience);
-        let call = Call { target, estimate, request_end, patience: None, locality, goes_last: false };
+        let call =
+            Call { target, estimate, request_end, patience: None, locality, goes_last: false };
         let (original, beta) = (job.sent.original(), job.beta.as_ref());
         match upstream.count(&CountCall { call, original, beta }).await {
             Ok(tokens) => {

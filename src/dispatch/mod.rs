@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
@@ -56,6 +56,7 @@ pub struct Dispatch {
     health: Mutex<Health>,
     /// Woken whenever the health of a provider may have changed: the prober waits for it.
     changed: Notify,
+    returned: watch::Sender<u64>,
     metrics: Arc<Metrics>,
     budget: Arc<Budget>,
 }
@@ -110,6 +111,7 @@ impl Dispatch {
             providers,
             health: Mutex::new(health),
             changed: Notify::new(),
+            returned: before.map_or_else(|| watch::Sender::new(0), |it| it.returned.clone()),
             metrics,
             budget,
         })
@@ -194,6 +196,14 @@ impl Dispatch {
         }
     }
 
+    /// Whether a route's targets may serve a request at all, whatever stands in their way now.
+    ///
+    /// # Errors
+    /// What its client, its alias and its headers say of its place contradicts itself.
+    pub fn may_serve(&self, route: &Route, wishes: &Wishes) -> Result<(), Error> {
+        allowed(route, wishes).map(|_| ())
+    }
+
     /// The targets that a job is for.
     fn narrowed(&self, route: Route, only: &Only) -> Route {
         match only {
@@ -243,12 +253,23 @@ impl Dispatch {
         let Some(upstream) = self.providers.get(&name) else { return };
         let found = upstream.probe().await;
         match &found {
-            Ok(()) => tracing::info!(provider = %name, "provider can be reached"),
+            Ok(()) => {
+                tracing::info!(provider = %name, "provider can be reached");
+            }
             Err((fault, why)) => {
                 tracing::debug!(provider = %name, %fault, why, "provider cannot be reached");
             }
         }
+        let up = found.is_ok();
         self.health().probed(&name, found, Instant::now().into_std());
+        if up {
+            self.returned.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Changes when something that stood in a target's way may have gone.
+    pub fn returns(&self) -> watch::Receiver<u64> {
+        self.returned.subscribe()
     }
 
     /// Lets the prober look again: another configuration may be served now.
@@ -425,7 +446,7 @@ impl Course {
     }
 
     fn is_spent(&self) -> bool {
-        self.job.as_ref().is_some_and(|job| job.is_spent())
+        self.job.as_ref().is_some_and(|job| job.is_used_up())
     }
 }
 

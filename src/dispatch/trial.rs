@@ -61,6 +61,7 @@ impl Trial {
         self.dispatch.metrics.attempt(self.target.name(), label(&outcome));
         self.dispatch.health().record(&self.target, outcome, Instant::now().into_std());
         self.dispatch.changed.notify_one();
+        self.dispatch.returned.send_modify(|count| *count += 1);
     }
 }
 

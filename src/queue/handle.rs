@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::queue::facts::Facts;
-use crate::queue::job::{
-    Ended, Enqueued, Job, JobKey, Lane, Lease, QueueError, Submission, Which,
-};
+use crate::queue::job::{Ended, Enqueued, Job, JobKey, Lane, Lease, QueueError, Submission, Which};
 use crate::queue::line::{Line, Opening};
 use crate::queue::store::{Fault, Found, Kind, Listing, Removed, Retried, Store};
 use crate::queue::thread::{Errand, Keeper, Work, locked};
@@ -39,6 +37,7 @@ pub(super) struct Shared {
     pub(super) line: Arc<Mutex<Line>>,
     pub(super) watchers: Watchers,
     facts: Mutex<Facts>,
+    pub(super) limits: watch::Sender<Limits>,
     opened: watch::Sender<bool>,
     changed: Notify,
 }
@@ -60,21 +59,25 @@ impl Shared {
 }
 
 impl Queue {
-    /// Starts the queue's thread, which opens the database.
+    /// Starts the queue's thread, which opens the database. Without a place for one it stays closed.
     ///
     /// # Errors
     /// Where no thread can be started. A database that cannot be opened is none: the queue is
     /// closed then, says why, and opens it when that can be done.
-    pub fn start(place: Place, limits: Limits) -> io::Result<Self> {
+    pub fn start(place: Option<Place>, limits: Limits) -> io::Result<Self> {
         let (inbox, outbox) = mpsc::channel(INBOX);
         let shared = Arc::new(Shared {
             line: Arc::default(),
             watchers: Watchers::default(),
-            facts: Mutex::new(Facts { closed: Some("not open yet".to_owned()), ..Facts::default() }),
+            facts: Mutex::new(Facts {
+                closed: Some("not open yet".to_owned()),
+                ..Facts::default()
+            }),
+            limits: watch::Sender::new(limits),
             opened: watch::Sender::new(false),
             changed: Notify::new(),
         });
-        let keeper = Keeper::new(place, limits, Arc::clone(&shared));
+        let keeper = Keeper::new(place, Arc::clone(&shared));
         let (ending, ended) = watch::channel(false);
         std::thread::Builder::new()
             .name("edgehold-queue".to_owned())
@@ -181,16 +184,9 @@ impl Queue {
         }
     }
 
-    /// What a reload may change.
-    ///
-    /// # Errors
-    /// The queue cannot be used now; it takes them when it is opened.
-    pub async fn set_limits(&self, limits: Limits) -> Result<(), QueueError> {
-        self.carry(Kind::Read, false, move |store| {
-            store.set_limits(limits.clone());
-            Ok(())
-        })
-        .await
+    /// What a reload may change; the quota is that of the start until the next one.
+    pub fn set_limits(&self, limits: Limits) {
+        self.shared.limits.send_replace(limits);
     }
 
     /// Wakes whoever waits for a job to change.

@@ -86,8 +86,6 @@ pub struct Limits {
     pub result_ttl: Duration,
     /// Most calls of upstreams for one job.
     pub max_attempts: u32,
-    /// Most jobs that run at once.
-    pub concurrency: usize,
 }
 
 /// Largest result that is certain to find room, where the quota is not small.

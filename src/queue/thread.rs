@@ -1,17 +1,17 @@
 //! The one thread that owns the database: takes what waits, does it in one transaction, answers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::queue::Place;
 use crate::queue::facts::{Facts, Totals};
 use crate::queue::handle::Shared;
 use crate::queue::job::QueueError;
 use crate::queue::store::{self, Fault, Kind, Lock, Opened, Store};
-use crate::queue::{Limits, Place};
 
 /// Most operations in one transaction.
 const BATCH: usize = 64;
@@ -19,6 +19,9 @@ const BATCH: usize = 64;
 /// How long after a failure the database is opened again: doubled with each, up to a limit.
 const REOPEN: Duration = Duration::from_millis(250);
 const REOPEN_LONGEST: Duration = Duration::from_secs(30);
+
+/// What is to be done where no folder for the database is known.
+const NO_PLACE: &str = "no folder for the database is known: name one with path in [queue], or set $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME";
 
 /// One operation on its way to the thread.
 pub(super) trait Work: Send {
@@ -69,26 +72,24 @@ where
 
 /// What the thread has between two operations.
 pub(super) struct Keeper {
-    place: Place,
-    limits: Limits,
+    place: Option<Place>,
     shared: Arc<Shared>,
     store: Option<Store>,
     lock: Option<Lock>,
-    leased: BTreeSet<i64>,
+    leased: BTreeMap<i64, u32>,
     totals: Totals,
     reopen_at: Instant,
     reopen_wait: Duration,
 }
 
 impl Keeper {
-    pub(super) fn new(place: Place, limits: Limits, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(place: Option<Place>, shared: Arc<Shared>) -> Self {
         Self {
             place,
-            limits,
             shared,
             store: None,
             lock: None,
-            leased: BTreeSet::new(),
+            leased: BTreeMap::new(),
             totals: Totals::default(),
             reopen_at: Instant::now(),
             reopen_wait: REOPEN,
@@ -143,13 +144,17 @@ impl Keeper {
     }
 
     fn try_open(&mut self) -> Result<Opened, Fault> {
+        let Some(place) = &self.place else {
+            return Err(Fault::NotOurs(NO_PLACE.to_owned()));
+        };
         if self.lock.is_none() {
-            self.lock = Some(Lock::take(&self.place.path)?);
+            self.lock = Some(Lock::take(&place.path)?);
         }
+        let limits = self.shared.limits.borrow().clone();
         Opened::open(&store::Place {
-            path: &self.place.path,
-            durability: self.place.durability,
-            limits: &self.limits,
+            path: &place.path,
+            durability: place.durability,
+            limits: &limits,
             line: &self.shared.line,
             leased: &self.leased,
         })
@@ -170,7 +175,7 @@ impl Keeper {
         self.reopen_wait = (self.reopen_wait * 2).min(REOPEN_LONGEST);
         let mut facts = self.shared.facts();
         if facts.closed.as_ref() != Some(&why) {
-            tracing::error!(path = %self.place.path.display(), why, "the queue is closed");
+            tracing::error!(why, "the queue is closed");
         }
         facts.closed = Some(why);
     }
@@ -220,7 +225,8 @@ impl Keeper {
     }
 
     fn begin_anew(&mut self, why: String) {
-        match store::set_aside(&self.place.path) {
+        let Some(place) = &self.place else { return };
+        match store::set_aside(&place.path) {
             Ok(path) => {
                 self.was_set_aside(path, why);
                 self.open();
@@ -240,6 +246,7 @@ impl Keeper {
             let why = self.shared.facts().closed.clone();
             return Err(Fault::Disk(why.unwrap_or_else(|| "it is not open yet".to_owned())));
         };
+        store.set_limits(&self.shared.limits.borrow());
         let kind = batch.iter().map(|work| work.kind()).max().unwrap_or(Kind::Read);
         store.transact(kind, |store| batch.iter_mut().try_for_each(|work| work.run(store)))?;
         let changed = store.take_changed();
@@ -262,9 +269,9 @@ impl Keeper {
             counts,
             totals,
             bytes: bytes.unwrap_or(facts.bytes),
-            quota: self.limits.quota,
+            quota: self.shared.limits.borrow().quota,
             has_room: room.unwrap_or(false),
-            path: self.place.path.clone(),
+            path: self.place.as_ref().map(|place| place.path.clone()).unwrap_or_default(),
             time: Some((store.now(), Instant::now())),
             set_aside: std::mem::take(&mut facts.set_aside),
         };

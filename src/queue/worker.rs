@@ -55,7 +55,8 @@ pub trait Runner: Send + Sync + 'static {
 
 /// Runs jobs until the drain begins and the last of them has ended or was put back.
 pub async fn work<R: Runner>(queue: Queue, runner: Arc<R>, drain: Drain, tasks: Tasks) {
-    let crew = Arc::new(Crew { queue, runner, drain, running: Mutex::default(), freed: Notify::new() });
+    let crew =
+        Arc::new(Crew { queue, runner, drain, running: Mutex::default(), freed: Notify::new() });
     let mut returns = crew.runner.returns();
     let mut tend = tokio::time::interval(TEND);
     tend.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -103,7 +104,8 @@ impl<R: Runner> Crew<R> {
     /// Starts jobs while there are places. Returns how long to wait for the next.
     async fn start_all(self: &Arc<Self>, tasks: &Tasks, began: &mut u32) -> Option<Duration> {
         loop {
-            if self.drain.is_draining() || locked(&self.running).len() >= self.runner.concurrency() {
+            if self.drain.is_draining() || locked(&self.running).len() >= self.runner.concurrency()
+            {
                 return None;
             }
             let seq = match self.queue.next(|lane| self.runner.opening(lane)) {

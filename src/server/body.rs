@@ -18,10 +18,11 @@ use crate::chat::{Error, Kind};
 use crate::dispatch::{AnswerStream, budget_error};
 use crate::server::conn::Busy;
 use crate::server::failed::Failed;
+use crate::server::jobs::JobEvents;
 
 /// A body's bytes are held several times over while they are served: as they came, decoded, and
 /// as they go to a provider.
-const COPIES: usize = 3;
+pub(super) const COPIES: usize = 3;
 
 /// Reads a request's body whole.
 ///
@@ -135,6 +136,8 @@ enum Content {
     Whole(Option<Bytes>),
     /// An answer as it comes.
     Stream(Box<AnswerStream>),
+    /// What happens to a job.
+    Events(JobEvents),
 }
 
 impl fmt::Debug for Reply {
@@ -142,6 +145,7 @@ impl fmt::Debug for Reply {
         f.write_str(match self.content {
             Content::Whole(_) => "Whole",
             Content::Stream(_) => "Stream",
+            Content::Events(_) => "Events",
         })
     }
 }
@@ -154,6 +158,18 @@ impl Reply {
 
     pub(super) fn stream(stream: Box<AnswerStream>) -> Self {
         Self { content: Content::Stream(stream), _memory: None, _busy: None }
+    }
+
+    pub(super) fn events(events: JobEvents) -> Self {
+        Self { content: Content::Events(events), _memory: None, _busy: None }
+    }
+
+    /// Takes the body out, if it is there as a whole.
+    pub(super) fn take_whole(&mut self) -> Option<Bytes> {
+        match &mut self.content {
+            Content::Whole(body) => Some(body.take().unwrap_or_default()),
+            Content::Stream(_) | Content::Events(_) => None,
+        }
     }
 
     /// Holds the memory until the body is gone.
@@ -186,6 +202,7 @@ impl Body for Reply {
         match &mut self.content {
             Content::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             Content::Stream(stream) => Pin::new(stream.as_mut()).poll_frame(cx),
+            Content::Events(events) => events.poll(cx),
         }
     }
 
@@ -193,6 +210,7 @@ impl Body for Reply {
         match &self.content {
             Content::Whole(body) => body.is_none(),
             Content::Stream(stream) => stream.is_end_stream(),
+            Content::Events(events) => events.has_ended(),
         }
     }
 
@@ -202,6 +220,7 @@ impl Body for Reply {
                 SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
             }
             Content::Stream(stream) => stream.size_hint(),
+            Content::Events(_) => SizeHint::default(),
         }
     }
 }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 use crate::budget::Reservation;
@@ -16,7 +15,7 @@ use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
 use crate::dialect::{DEEPEST_JSON, Dialect, Door, Took, anthropic, ollama, openai};
 use crate::dispatch::{
-    AnswerBody, ChatJob, CountJob, Counted, EmbedBody, EmbedJob, Only, Sent, Wishes,
+    AnswerBody, ChatJob, CountJob, Counted, Dispatch, EmbedBody, EmbedJob, Only, Sent, Wishes,
 };
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
@@ -25,8 +24,8 @@ use crate::server::names::{
     ANTHROPIC_BETA, ESTIMATE, LOCALITY, STRICT, TIMEOUT, X_ACCEL_BUFFERING,
 };
 use crate::server::respond::{self, JSON, with_trail};
-use crate::server::route::Route;
-use crate::server::{Asked, Current, Gateway, ollama as about};
+use crate::server::route::{Route, Voice};
+use crate::server::{Asked, Current, Gateway, jobs, ollama as about, query};
 
 /// Serves one of the inference paths.
 pub(super) async fn serve(
@@ -44,7 +43,13 @@ pub(super) async fn serve(
     body::check_type(&head.headers, wanted)?;
     let wishes = wishes(&head.headers, caller, config)?;
     let strict = strict(&head.headers)?;
-    let beta = head.headers.get(&ANTHROPIC_BETA).filter(|_| asked.door == Door::Messages).cloned();
+    let beta =
+        head.headers.get(&ANTHROPIC_BETA).filter(|_| asked.door() == Door::Messages).cloned();
+    let order = match route.job_path() {
+        Some(_) => jobs::Order::of_headers(&head.headers)?,
+        None => None,
+    };
+    let timed = head.headers.contains_key(&TIMEOUT);
     let reading = body::read(body, &head.headers, config.server.max_body, &gateway.budget);
     let (body, memory) = reading.await?;
     let query = match route {
@@ -56,48 +61,69 @@ pub(super) async fn serve(
     if route != Route::Ask {
         check_depth(&body)?;
     }
-    let work = Work { current, asked, wishes, strict, beta, began, _memory: memory };
-    match route {
-        // Boxed where it is rare, so that every other request need not have room for it.
-        Route::Ask => Box::pin(work.ask(&body, &query)).await,
-        Route::CountTokens => Box::pin(work.count(body)).await,
-        Route::Embeddings => Box::pin(work.embed(body, &OPENAI_EMBED)).await,
-        Route::OllamaEmbed => Box::pin(work.embed(body, &OLLAMA_EMBED)).await,
-        Route::OllamaEmbeddings => Box::pin(work.embed(body, &OLLAMA_EMBEDDINGS)).await,
-        Route::OllamaShow => Box::pin(about::show(work.current, &work.wishes, &body)).await,
-        _ => work.chat(body).await,
+    let background = route == Route::Responses && asks_background(&body);
+    if order.is_some() || background {
+        let timeout = timed.then(|| wishes.end.saturating_duration_since(began));
+        let asking = jobs::Asking { route, query, body, beta, timeout, wishes, _memory: memory };
+        return Box::pin(jobs::take(gateway, current, asked, caller, asking, order)).await;
     }
+    Work { current, asked, wishes, strict, beta, began, _memory: memory }
+        .run(route, body, &query)
+        .await
+}
+
+/// Whether a client of Responses comes for its answer later. Looked at closely only where the word
+/// is there at all; what is wrong with the body is said when it is read.
+fn asks_background(body: &[u8]) -> bool {
+    memchr::memmem::find(body, b"\"background\"").is_some()
+        && openai::decode_responses(body).is_ok_and(|(request, _)| request.background)
 }
 
 /// One request's work.
-struct Work<'a> {
-    current: &'a Current,
-    asked: &'a Asked,
-    wishes: Wishes,
-    strict: bool,
-    beta: Option<HeaderValue>,
-    began: Instant,
+pub(super) struct Work<'a> {
+    pub(super) current: &'a Current,
+    pub(super) asked: &'a Asked,
+    pub(super) wishes: Wishes,
+    pub(super) strict: bool,
+    pub(super) beta: Option<HeaderValue>,
+    pub(super) began: Instant,
     /// Of the request's body: given back once a target has answered.
-    _memory: Reservation,
+    pub(super) _memory: Reservation,
 }
 
 impl Work<'_> {
+    /// Does what the path is for.
+    pub(super) async fn run(
+        self,
+        route: Route,
+        body: Bytes,
+        query: &str,
+    ) -> Result<Response<Reply>, Failed> {
+        let work = self;
+        match route {
+            // Boxed where it is rare, so that every other request need not have room for it.
+            Route::Ask => Box::pin(work.ask(&body, query)).await,
+            Route::CountTokens => Box::pin(work.count(body)).await,
+            Route::Embeddings | Route::OllamaEmbed | Route::OllamaEmbeddings => {
+                Box::pin(work.embed(body, embed_form(route))).await
+            }
+            Route::OllamaShow => Box::pin(about::show(work.current, &work.wishes, &body)).await,
+            _ => work.chat(body).await,
+        }
+    }
+
     async fn chat(self, body: Bytes) -> Result<Response<Reply>, Failed> {
-        let (request, model_span) = self.asked.door.decode(&body)?;
+        let (request, model_span) = self.asked.door().decode(&body)?;
         self.answer(request, Some(Sent { body, model_span })).await
     }
 
     /// Plain text in, plain text out.
     async fn ask(self, body: &[u8], query: &str) -> Result<Response<Reply>, Failed> {
-        let question = std::str::from_utf8(body)
-            .map_err(|_| Error::invalid("the body must be text in UTF-8"))?;
-        if question.trim().is_empty() {
-            return Err(Error::invalid("the body is empty: put the question there").into());
-        }
+        let question = question(body)?;
         let asking = Asking::parse(query)?;
         let model = match asking.model {
             Some(model) => model,
-            None => self.default_model().await?,
+            None => default_model(&self.current.dispatch).await?,
         };
         let mut messages = Vec::new();
         let system = asking.system.map(Part::Text);
@@ -108,25 +134,8 @@ impl Work<'_> {
         self.answer(request, None).await
     }
 
-    /// The alias `default`, else the first model that a local provider lists.
-    async fn default_model(&self) -> Result<String, Failed> {
-        let dispatch = &self.current.dispatch;
-        if dispatch.config().models.contains_key("default") {
-            return Ok("default".to_owned());
-        }
-        dispatch.refresh_listings(false).await;
-        let first = dispatch.listings().first();
-        first.ok_or_else(|| {
-            Error::invalid_field(
-                "model",
-                "name a model (?model=NAME), or configure an alias called default",
-            )
-            .into()
-        })
-    }
-
     async fn answer(self, request: Chat, sent: Option<Sent>) -> Result<Response<Reply>, Failed> {
-        let door = self.asked.door;
+        let door = self.asked.door();
         let (id, began, strict) = (self.asked.id.clone(), self.began, self.strict);
         let (beta, wishes) = (self.beta, self.wishes);
         let job = ChatJob { door, request, sent, id, began, beta, strict, wishes };
@@ -187,6 +196,65 @@ impl Work<'_> {
     }
 }
 
+fn question(body: &[u8]) -> Result<&str, Error> {
+    let question =
+        std::str::from_utf8(body).map_err(|_| Error::invalid("the body must be text in UTF-8"))?;
+    if question.trim().is_empty() {
+        return Err(Error::invalid("the body is empty: put the question there"));
+    }
+    Ok(question)
+}
+
+/// The alias `default`, else the first model that a local provider lists.
+async fn default_model(dispatch: &Arc<Dispatch>) -> Result<String, Error> {
+    if dispatch.config().models.contains_key("default") {
+        return Ok("default".to_owned());
+    }
+    dispatch.refresh_listings(false).await;
+    let first = dispatch.listings().first();
+    first.ok_or_else(|| {
+        Error::invalid_field(
+            "model",
+            "name a model (?model=NAME), or configure an alias called default",
+        )
+    })
+}
+
+/// Looks at a request that is served later: whether it can be read at all, for which model it is,
+/// and its body for a whole answer.
+///
+/// # Errors
+/// What is wrong with it, as the path itself would say it.
+pub(super) async fn examine(
+    dispatch: &Arc<Dispatch>,
+    route: Route,
+    query: &str,
+    body: &Bytes,
+) -> Result<(String, Bytes), Error> {
+    match (route, route.voice()) {
+        (Route::Ask, _) => {
+            question(body)?;
+            let model = match Asking::parse(query)?.model {
+                Some(model) => model,
+                None => default_model(dispatch).await?,
+            };
+            Ok((model, body.clone()))
+        }
+        (Route::Embeddings | Route::OllamaEmbed | Route::OllamaEmbeddings, _) => {
+            check_depth(body)?;
+            let (request, _) = (embed_form(route).decode)(body)?;
+            Ok((request.model, body.clone()))
+        }
+        (_, Voice::Door(door)) => {
+            check_depth(body)?;
+            let whole = door.asking_whole(body)?;
+            let (request, _) = door.decode(&whole)?;
+            Ok((request.model, whole.into()))
+        }
+        (_, Voice::Problem) => Err(Error::invalid("a job cannot be about jobs")),
+    }
+}
+
 /// A request for vectors, and where its model's name stands in the body.
 type Decoded = Result<(EmbedRequest, Range<usize>), Error>;
 
@@ -197,7 +265,7 @@ struct EmbedForm {
     native: Option<Dialect>,
 }
 
-const OPENAI_EMBED: EmbedForm = EmbedForm {
+static OPENAI_EMBED: EmbedForm = EmbedForm {
     decode: openai::decode_embed,
     encode: |request, response, _| {
         openai::encode_embeddings(response, &request.model, request.base64)
@@ -205,18 +273,26 @@ const OPENAI_EMBED: EmbedForm = EmbedForm {
     native: Some(Dialect::OpenAi),
 };
 
-const OLLAMA_EMBED: EmbedForm = EmbedForm {
+static OLLAMA_EMBED: EmbedForm = EmbedForm {
     decode: ollama::decode_embed,
     encode: |request, response, took| ollama::encode_embed(response, &request.model, took),
     native: Some(Dialect::Ollama),
 };
 
 /// The older form: Ollamas are asked in the newer one.
-const OLLAMA_EMBEDDINGS: EmbedForm = EmbedForm {
+static OLLAMA_EMBEDDINGS: EmbedForm = EmbedForm {
     decode: ollama::decode_embeddings,
     encode: |_, response, _| ollama::encode_embeddings(response),
     native: None,
 };
+
+fn embed_form(route: Route) -> &'static EmbedForm {
+    match route {
+        Route::OllamaEmbed => &OLLAMA_EMBED,
+        Route::OllamaEmbeddings => &OLLAMA_EMBEDDINGS,
+        _ => &OPENAI_EMBED,
+    }
+}
 
 fn check_depth(body: &[u8]) -> Result<(), Error> {
     if too_deep(body, DEEPEST_JSON) {
@@ -262,7 +338,10 @@ pub(super) fn locality(
 }
 
 /// A header of ours. Two of it could be read in two ways, so that is refused.
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Error> {
+pub(super) fn header<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a str>, Error> {
     let mut all = headers.get_all(name).iter();
     let Some(first) = all.next() else { return Ok(None) };
     if all.next().is_some() {
@@ -283,11 +362,8 @@ struct Asking {
 impl Asking {
     fn parse(query: &str) -> Result<Self, Error> {
         let mut asking = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decoded(value).ok_or_else(|| {
-                Error::invalid_field(name, "the query must be UTF-8 when decoded")
-            })?;
+        for pair in query::pairs(query) {
+            let (name, value) = pair?;
             match name {
                 "model" => asking.model = Some(value),
                 "system" => asking.system = Some(value),
@@ -297,22 +373,11 @@ impl Asking {
                         Error::invalid_field("max_tokens", "max_tokens must be a number from 1")
                     })?);
                 }
-                _ => {
-                    let message = format!(
-                        "there is no parameter {name:?}; there are model, system and max_tokens"
-                    );
-                    return Err(Error::invalid_field(name, message));
-                }
+                _ => return Err(query::unknown(name, "model, system and max_tokens")),
             }
         }
         Ok(asking)
     }
-}
-
-/// A query's value: `+` is a space there (HTML's form encoding, which every client library uses).
-fn decoded(value: &str) -> Option<String> {
-    let spaced = value.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
 }
 
 #[cfg(test)]

@@ -12,11 +12,13 @@ mod body;
 mod failed;
 mod gate;
 mod inference;
+mod jobs;
 mod listen;
 mod models;
 mod names;
 mod ollama;
 mod page;
+mod query;
 mod respond;
 mod route;
 
@@ -37,14 +39,16 @@ use crate::chat::{Error, Kind};
 use crate::dialect::Door;
 use crate::dispatch::Dispatch;
 use crate::lifecycle::Drain;
+use crate::queue::Queue;
 use crate::server::body::Reply;
 use crate::server::conn::Busy;
 use crate::server::failed::Failed;
 use crate::server::gate::Gate;
 use crate::server::names::{TARGET, X_REQUEST_ID};
-use crate::server::route::{Found, Route};
+use crate::server::route::{Found, Route, Voice};
 use crate::telemetry::Metrics;
 
+pub use jobs::Hands;
 pub use listen::{Listener, bind, serve};
 
 /// What all connections share.
@@ -56,6 +60,8 @@ pub struct Gateway {
     pub budget: Arc<Budget>,
     /// Whether the service is stopping.
     pub drain: Drain,
+    /// Jobs.
+    pub queue: Queue,
     reload_error: Mutex<Option<String>>,
     began: Instant,
     ids: Ids,
@@ -80,6 +86,7 @@ impl Gateway {
         metrics: Arc<Metrics>,
         budget: Arc<Budget>,
         drain: Drain,
+        queue: Queue,
     ) -> Arc<Self> {
         let gate = Gate::new(dispatch.config());
         Arc::new(Self {
@@ -87,6 +94,7 @@ impl Gateway {
             metrics,
             budget,
             drain,
+            queue,
             reload_error: Mutex::new(None),
             began: Instant::now(),
             ids: Ids::new(),
@@ -126,9 +134,9 @@ impl Gateway {
         let head_only = request.method() == Method::HEAD;
         let response = match self.handle(&asked, &peer, request).await {
             Ok(response) => response,
-            Err(failed) => respond::error(asked.door, &failed),
+            Err(failed) => respond::error(asked.voice, &failed),
         };
-        let response = respond::finish(response, asked.id.clone(), asked.door, head_only);
+        let response = respond::finish(response, asked.id.clone(), asked.voice, head_only);
         let (path, status) =
             (asked.route.map_or("other", Route::label), response.status().as_u16());
         self.metrics.request(path, status);
@@ -165,6 +173,12 @@ impl Gateway {
             | Route::Responses => {
                 inference::serve(self, &current, asked, route, &caller, request).await
             }
+            Route::Job | Route::JobEvents | Route::JobResult | Route::JobRetry | Route::Jobs => {
+                jobs::serve(self, &current, asked, route, &caller, request).await
+            }
+            Route::Response | Route::ResponseCancel => {
+                jobs::background(self, route, &caller, &request).await
+            }
             Route::Models => models::list(&current.dispatch, request.headers()).await,
             Route::OllamaTags => ollama::tags(&current.dispatch).await,
             Route::OllamaPs => ollama::ps(&current.dispatch).await,
@@ -192,7 +206,7 @@ pub(in crate::server) struct Asked {
     /// Where its path leads, if it leads anywhere.
     pub(in crate::server) route: Option<Route>,
     /// The form of its answer.
-    pub(in crate::server) door: Door,
+    pub(in crate::server) voice: Voice,
 }
 
 /// What clients of an Ollama look for at the root, to the letter.
@@ -209,8 +223,16 @@ impl Asked {
         let id = theirs.cloned().unwrap_or_else(|| gateway.ids.next());
         let path = request.uri().path();
         let route = route::of_path(path);
-        let door = route.map_or_else(|| route::door_of_unknown(path), Route::door);
-        Self { id, route, door }
+        let voice = route.map_or_else(|| route::voice_of_unknown(path), Route::voice);
+        Self { id, route, voice }
+    }
+
+    /// The dialect's form of its answer.
+    pub(in crate::server) fn door(&self) -> Door {
+        match self.voice {
+            Voice::Door(door) => door,
+            Voice::Problem => Door::Chat,
+        }
     }
 
     /// Its id, as text.

@@ -15,8 +15,32 @@ pub(super) static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthr
 /// Whether a number was estimated.
 pub(super) static ESTIMATE: HeaderName = HeaderName::from_static("x-edgehold-estimate");
 
+/// A client's own name for what it asks, by which it may ask again.
+pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Whether a job had been accepted before.
+pub(super) static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The event that a client saw last.
+pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// Where a request may be served, and where it was.
 pub(super) static LOCALITY: HeaderName = HeaderName::from_static("x-edgehold-locality");
+
+/// What a client would like (RFC 7240).
+pub(super) static PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// Which of that it gets.
+pub(super) static PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Which jobs go first.
+pub(super) static PRIORITY: HeaderName = HeaderName::from_static("x-edgehold-priority");
+
+/// Whether a result may still be bettered.
+pub(super) static PROVISIONAL: HeaderName = HeaderName::from_static("x-edgehold-provisional");
+
+/// Whether a better answer is wanted after the first.
+pub(super) static REFINE: HeaderName = HeaderName::from_static("x-edgehold-refine");
 
 /// Who answered.
 pub(super) static TARGET: HeaderName = HeaderName::from_static("x-edgehold-target");

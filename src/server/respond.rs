@@ -9,20 +9,23 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Body;
+use serde_json::json;
 
-use crate::chat::Kind;
+use crate::chat::{Error, Kind};
 use crate::config::Place;
 use crate::dialect::Door;
 use crate::dispatch::Trail;
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::names::{ATTEMPTS, LOCALITY, REQUEST_ID, TARGET, X_REQUEST_ID, X_SHOULD_RETRY};
+use crate::server::route::Voice;
 
 /// Media types that we send.
 pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
-const EVENTS: &str = "text/event-stream";
+const PROBLEM: &str = "application/problem+json";
+pub(super) const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 
 /// The status of each kind of error.
@@ -32,13 +35,15 @@ pub(super) fn status(kind: Kind) -> StatusCode {
             StatusCode::BAD_REQUEST
         }
         Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::Gone => StatusCode::GONE,
         Kind::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Mismatch => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Kind::ModelNotFound | Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Overloaded | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Kind::QueueFull | Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Kind::Timeout => StatusCode::GATEWAY_TIMEOUT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -49,8 +54,11 @@ pub(super) fn status(kind: Kind) -> StatusCode {
 }
 
 /// An error's response, in the form of its path.
-pub(super) fn error(door: Door, failed: &Failed) -> Response<Reply> {
-    let mut response = whole(door.encode_error(&failed.error), media(door));
+pub(super) fn error(voice: Voice, failed: &Failed) -> Response<Reply> {
+    let mut response = match voice {
+        Voice::Door(door) => whole(door.encode_error(&failed.error), media(door)),
+        Voice::Problem => whole(problem(&failed.error), PROBLEM),
+    };
     *response.status_mut() = status(failed.error.kind);
     let headers = response.headers_mut();
     if let Some(wait) = failed.error.retry_after {
@@ -71,6 +79,20 @@ pub(super) fn error(door: Door, failed: &Failed) -> Response<Reply> {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// An error as problem details (RFC 9457), with our word for it as `code`.
+fn problem(error: &Error) -> String {
+    let status = status(error.kind);
+    let problem = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "code": error.kind.to_string(),
+        "detail": error.message,
+        "param": error.param,
+    });
+    format!("{problem}\n")
 }
 
 /// What a whole answer is, and an error.
@@ -152,12 +174,12 @@ fn number(attempts: u32) -> HeaderValue {
 pub(super) fn finish(
     mut response: Response<Reply>,
     id: HeaderValue,
-    door: Door,
+    voice: Voice,
     head_only: bool,
 ) -> Response<Reply> {
     let length = response.body().size_hint().exact();
     let headers = response.headers_mut();
-    if door == Door::Messages {
+    if voice == Voice::Door(Door::Messages) {
         headers.insert(&REQUEST_ID, id.clone());
     }
     headers.insert(&X_REQUEST_ID, id);

@@ -15,6 +15,11 @@ pub(super) enum Route {
     CountTokens,
     Embeddings,
     Health,
+    Job,
+    JobEvents,
+    JobResult,
+    JobRetry,
+    Jobs,
     Messages,
     Metrics,
     Model,
@@ -32,47 +37,63 @@ pub(super) enum Route {
     OllamaVersion,
     Page,
     Ready,
+    Response,
+    ResponseCancel,
     Responses,
     Status,
 }
 
-/// One path: `{id}` at its end stands for anything.
+/// One path: `{id}` stands for one segment, `{name}` at its end for anything.
 struct Path {
     path: &'static str,
     route: Route,
-    method: Method,
+    methods: &'static [Method],
 }
 
-static PATHS: [Path; 28] = [
-    Path { path: "/v1/chat/completions", route: Route::Chat, method: Method::POST },
-    Path { path: "/v1/completions", route: Route::Completions, method: Method::POST },
-    Path { path: "/v1/responses", route: Route::Responses, method: Method::POST },
-    Path { path: "/v1/embeddings", route: Route::Embeddings, method: Method::POST },
-    Path { path: "/v1/messages", route: Route::Messages, method: Method::POST },
-    Path { path: "/v1/messages/count_tokens", route: Route::CountTokens, method: Method::POST },
-    Path { path: "/api/chat", route: Route::OllamaChat, method: Method::POST },
-    Path { path: "/api/generate", route: Route::OllamaGenerate, method: Method::POST },
-    Path { path: "/api/embed", route: Route::OllamaEmbed, method: Method::POST },
-    Path { path: "/api/embeddings", route: Route::OllamaEmbeddings, method: Method::POST },
-    Path { path: "/api/show", route: Route::OllamaShow, method: Method::POST },
-    Path { path: "/api/tags", route: Route::OllamaTags, method: Method::GET },
-    Path { path: "/api/ps", route: Route::OllamaPs, method: Method::GET },
-    Path { path: "/api/version", route: Route::OllamaVersion, method: Method::GET },
+const GET: &[Method] = &[Method::GET];
+const POST: &[Method] = &[Method::POST];
+const DELETE: &[Method] = &[Method::DELETE];
+const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
+const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const GET_PUT_DELETE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
+
+static PATHS: [Path; 35] = [
+    Path { path: "/v1/chat/completions", route: Route::Chat, methods: POST },
+    Path { path: "/v1/completions", route: Route::Completions, methods: POST },
+    Path { path: "/v1/responses", route: Route::Responses, methods: POST },
+    Path { path: "/v1/responses/{id}", route: Route::Response, methods: GET_DELETE },
+    Path { path: "/v1/responses/{id}/cancel", route: Route::ResponseCancel, methods: POST },
+    Path { path: "/v1/jobs", route: Route::Jobs, methods: GET_POST },
+    Path { path: "/v1/jobs/{id}", route: Route::Job, methods: GET_PUT_DELETE },
+    Path { path: "/v1/jobs/{id}/result", route: Route::JobResult, methods: GET },
+    Path { path: "/v1/jobs/{id}/events", route: Route::JobEvents, methods: GET },
+    Path { path: "/v1/jobs/{id}/retry", route: Route::JobRetry, methods: POST },
+    Path { path: "/v1/embeddings", route: Route::Embeddings, methods: POST },
+    Path { path: "/v1/messages", route: Route::Messages, methods: POST },
+    Path { path: "/v1/messages/count_tokens", route: Route::CountTokens, methods: POST },
+    Path { path: "/api/chat", route: Route::OllamaChat, methods: POST },
+    Path { path: "/api/generate", route: Route::OllamaGenerate, methods: POST },
+    Path { path: "/api/embed", route: Route::OllamaEmbed, methods: POST },
+    Path { path: "/api/embeddings", route: Route::OllamaEmbeddings, methods: POST },
+    Path { path: "/api/show", route: Route::OllamaShow, methods: POST },
+    Path { path: "/api/tags", route: Route::OllamaTags, methods: GET },
+    Path { path: "/api/ps", route: Route::OllamaPs, methods: GET },
+    Path { path: "/api/version", route: Route::OllamaVersion, methods: GET },
     // Known, so that their refusal can say why.
-    Path { path: "/api/create", route: Route::OllamaChange, method: Method::POST },
-    Path { path: "/api/pull", route: Route::OllamaChange, method: Method::POST },
-    Path { path: "/api/push", route: Route::OllamaChange, method: Method::POST },
-    Path { path: "/api/copy", route: Route::OllamaChange, method: Method::POST },
-    Path { path: "/api/delete", route: Route::OllamaDelete, method: Method::DELETE },
-    Path { path: "/api/blobs/{id}", route: Route::OllamaBlob, method: Method::POST },
-    Path { path: "/v1/ask", route: Route::Ask, method: Method::POST },
-    Path { path: "/v1/models", route: Route::Models, method: Method::GET },
-    Path { path: "/v1/models/{id}", route: Route::Model, method: Method::GET },
-    Path { path: "/healthz", route: Route::Health, method: Method::GET },
-    Path { path: "/readyz", route: Route::Ready, method: Method::GET },
-    Path { path: "/status", route: Route::Status, method: Method::GET },
-    Path { path: "/metrics", route: Route::Metrics, method: Method::GET },
-    Path { path: "/", route: Route::Page, method: Method::GET },
+    Path { path: "/api/create", route: Route::OllamaChange, methods: POST },
+    Path { path: "/api/pull", route: Route::OllamaChange, methods: POST },
+    Path { path: "/api/push", route: Route::OllamaChange, methods: POST },
+    Path { path: "/api/copy", route: Route::OllamaChange, methods: POST },
+    Path { path: "/api/delete", route: Route::OllamaDelete, methods: DELETE },
+    Path { path: "/api/blobs/{name}", route: Route::OllamaBlob, methods: POST },
+    Path { path: "/v1/ask", route: Route::Ask, methods: POST },
+    Path { path: "/v1/models", route: Route::Models, methods: GET },
+    Path { path: "/v1/models/{name}", route: Route::Model, methods: GET },
+    Path { path: "/healthz", route: Route::Health, methods: GET },
+    Path { path: "/readyz", route: Route::Ready, methods: GET },
+    Path { path: "/status", route: Route::Status, methods: GET },
+    Path { path: "/metrics", route: Route::Metrics, methods: GET },
+    Path { path: "/", route: Route::Page, methods: GET },
 ];
 
 /// What a request asks for.
@@ -94,7 +115,17 @@ impl Route {
     }
 
     /// The form of its requests and answers; for what asks no model, that of its errors.
-    pub(super) fn door(self) -> Door {
+    pub(super) fn voice(self) -> Voice {
+        match self {
+            Self::Job | Self::JobEvents | Self::JobResult | Self::JobRetry | Self::Jobs => {
+                Voice::Problem
+            }
+            other => Voice::Door(other.door()),
+        }
+    }
+
+    /// The same where it is that of a dialect.
+    fn door(self) -> Door {
         match self {
             Self::Ask => Door::Ask,
             Self::Completions => Door::Completions,
@@ -110,16 +141,59 @@ impl Route {
             | Self::OllamaShow
             | Self::OllamaTags
             | Self::OllamaVersion => Door::OllamaChat,
-            Self::Responses => Door::Responses,
+            Self::Response | Self::ResponseCancel | Self::Responses => Door::Responses,
             Self::Chat
             | Self::Embeddings
             | Self::Health
+            | Self::Job
+            | Self::JobEvents
+            | Self::JobResult
+            | Self::JobRetry
+            | Self::Jobs
             | Self::Metrics
             | Self::Model
             | Self::Models
             | Self::Page
             | Self::Ready
             | Self::Status => Door::Chat,
+        }
+    }
+
+    /// The path of what can be a job: what asks a model for an answer.
+    pub(super) fn job_path(self) -> Option<&'static str> {
+        match self {
+            Self::Ask
+            | Self::Chat
+            | Self::Completions
+            | Self::Embeddings
+            | Self::Messages
+            | Self::OllamaChat
+            | Self::OllamaEmbed
+            | Self::OllamaEmbeddings
+            | Self::OllamaGenerate
+            | Self::Responses => Some(self.label()),
+            Self::CountTokens
+            | Self::Health
+            | Self::Job
+            | Self::JobEvents
+            | Self::JobResult
+            | Self::JobRetry
+            | Self::Jobs
+            | Self::Metrics
+            | Self::Model
+            | Self::Models
+            | Self::OllamaBlob
+            | Self::OllamaChange
+            | Self::OllamaDelete
+            | Self::OllamaPs
+            | Self::OllamaShow
+            | Self::OllamaTags
+            | Self::OllamaVersion
+            | Self::Page
+            | Self::Ready
+            | Self::Response
+            | Self::ResponseCancel
+            | Self::Status => None,
         }
     }
 
@@ -135,12 +209,27 @@ impl Route {
 }
 
 /// The form of errors about a path that leads nowhere.
-pub(super) fn door_of_unknown(path: &str) -> Door {
+pub(super) fn voice_of_unknown(path: &str) -> Voice {
     match path {
-        _ if path.starts_with("/api/") => Door::OllamaChat,
-        _ if path.starts_with("/v1/messages") => Door::Messages,
-        _ => Door::Chat,
+        _ if path.starts_with("/api/") => Voice::Door(Door::OllamaChat),
+        _ if path.starts_with("/v1/messages") => Voice::Door(Door::Messages),
+        _ if path.starts_with("/v1/jobs") => Voice::Problem,
+        _ => Voice::Door(Door::Chat),
     }
+}
+
+/// The form in which a path answers and says what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::server) enum Voice {
+    /// That of a dialect.
+    Door(Door),
+    /// Jobs are nobody's dialect: their errors are problem details (RFC 9457).
+    Problem,
+}
+
+/// Every path that can be a job.
+pub(super) fn job_paths() -> impl Iterator<Item = &'static str> {
+    PATHS.iter().filter_map(|path| path.route.job_path())
 }
 
 /// Where a path leads, whatever the method.
@@ -149,10 +238,12 @@ pub(super) fn of_path(path: &str) -> Option<Route> {
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
-    match pattern.strip_suffix("{id}") {
-        Some(prefix) => path.strip_prefix(prefix).is_some_and(|id| !id.is_empty()),
-        None => pattern == path,
+    if let Some(prefix) = pattern.strip_suffix("{name}") {
+        return path.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
     }
+    let Some((prefix, suffix)) = pattern.split_once("{id}") else { return pattern == path };
+    let id = path.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+    id.is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
 /// Where a request leads.
@@ -167,14 +258,14 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Found, Failed> {
     let Some(known) = PATHS.iter().find(|known| matches(known.path, path)) else {
         return Err(no_such_path(path));
     };
-    let allow = allowed(&known.method);
+    let allow = allowed(known.methods);
     if known.route.changes() {
         return Err(refused(path).into());
     }
     match request.method() {
         &Method::OPTIONS => Ok(Found::Options(allow)),
-        &Method::HEAD if known.method == Method::GET => Ok(Found::Route(known.route)),
-        method if *method == known.method => Ok(Found::Route(known.route)),
+        &Method::HEAD if known.methods.contains(&Method::GET) => Ok(Found::Route(known.route)),
+        method if known.methods.contains(method) => Ok(Found::Route(known.route)),
         method => {
             let message = format!("{} takes {allow}, not {method}", known.path);
             Err(Failed { allow: Some(allow), ..Error::new(Kind::MethodNotAllowed, message).into() })
@@ -191,18 +282,22 @@ fn refused(path: &str) -> Error {
     Error::new(Kind::Forbidden, message)
 }
 
-fn allowed(method: &Method) -> String {
-    match *method {
-        Method::GET => "GET, HEAD, OPTIONS".to_owned(),
-        _ => format!("{method}, OPTIONS"),
-    }
+fn allowed(methods: &[Method]) -> String {
+    let names = methods.iter().flat_map(|method| match *method {
+        Method::GET => vec!["GET", "HEAD"],
+        _ => vec![method.as_str()],
+    });
+    names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
 }
 
 fn no_such_path(path: &str) -> Failed {
     let known: Vec<String> = PATHS
         .iter()
         .filter(|known| !known.route.changes())
-        .map(|known| format!("{} {}", known.method, known.path))
+        .map(|known| {
+            let methods: Vec<&str> = known.methods.iter().map(Method::as_str).collect();
+            format!("{} {}", methods.join(" or "), known.path)
+        })
         .collect();
     let shown: String = path.chars().take(80).collect();
     let message = format!("there is no path {shown}; there are: {}", known.join(", "));
@@ -246,6 +341,12 @@ mod tests {
             (Method::POST, "/api/pull", Err(Kind::Forbidden)),
             (Method::HEAD, "/api/blobs/sha256:0", Err(Kind::Forbidden)),
             (Method::POST, "/api/nothing", Err(Kind::NotFound)),
+            (Method::PUT, "/v1/jobs/a", Ok(Found::Route(Route::Job))),
+            (Method::POST, "/v1/jobs/a", Err(Kind::MethodNotAllowed)),
+            (Method::GET, "/v1/jobs/a/result", Ok(Found::Route(Route::JobResult))),
+            (Method::GET, "/v1/jobs/a/b", Err(Kind::NotFound)),
+            (Method::OPTIONS, "/v1/jobs/a", options("GET, HEAD, PUT, DELETE, OPTIONS")),
+            (Method::POST, "/v1/responses/a/cancel", Ok(Found::Route(Route::ResponseCancel))),
             (Method::POST, "/v1/messages", Ok(Found::Route(Route::Messages))),
             (Method::POST, "/v1/messages/count_tokens", Ok(Found::Route(Route::CountTokens))),
         ];

@@ -198,7 +198,8 @@ impl Checker<'_> {
                 let at = format!("{at}.{key}");
                 texts.iter().filter_map(|text| self.target(&at, text, providers)).collect()
             };
-            let (targets, refine) = (read("targets", &table.targets), read("refine", &table.refine));
+            let (targets, refine) =
+                (read("targets", &table.targets), read("refine", &table.refine));
             models.insert(name, Alias { targets, refine, locality });
         }
         models

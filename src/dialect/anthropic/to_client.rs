@@ -131,16 +131,18 @@ fn error_type(kind: Kind) -> &'static str {
         Kind::Unauthorized => "authentication_error",
         Kind::Forbidden => "permission_error",
         Kind::ModelNotFound | Kind::NotFound => "not_found_error",
-        Kind::RateLimited => "rate_limit_error",
+        Kind::QueueFull | Kind::RateLimited => "rate_limit_error",
         Kind::TooLarge => "request_too_large",
         Kind::Timeout => "timeout_error",
         Kind::Overloaded | Kind::Unavailable => "overloaded_error",
         Kind::Internal | Kind::Upstream => "api_error",
         Kind::ContentFilter
         | Kind::ContextLength
+        | Kind::Gone
         | Kind::HeadTooLarge
         | Kind::Invalid
         | Kind::MethodNotAllowed
+        | Kind::Mismatch
         | Kind::Misdirected
         | Kind::Unsupported
         | Kind::UnsupportedMedia

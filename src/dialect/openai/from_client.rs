@@ -98,6 +98,7 @@ pub fn decode_chat(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
         exotic.push("tools that are no functions");
     }
     let request = Request {
+        background: false,
         model,
         messages,
         tools,

@@ -21,7 +21,8 @@ pub use from_provider::{
 pub use read_stream::StreamDecoder;
 pub(in crate::dialect) use responses::unknown_fields as unknown_responses_fields;
 pub use responses::{
-    StreamEncoder as ResponsesEncoder, decode_responses, encode_response as encode_responses,
+    StreamEncoder as ResponsesEncoder, Waiting, decode_responses,
+    encode_response as encode_responses, encode_unanswered,
 };
 pub use to_client::{encode_embeddings, encode_error, encode_response};
 pub use to_provider::{Wishes, chat_body, embed_body, own_body};

@@ -237,15 +237,17 @@ fn error_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Unauthorized => "authentication_error",
         Kind::Forbidden => "permission_error",
-        Kind::RateLimited => "rate_limit_error",
+        Kind::QueueFull | Kind::RateLimited => "rate_limit_error",
         Kind::Internal | Kind::Overloaded | Kind::Timeout | Kind::Unavailable | Kind::Upstream => {
             "server_error"
         }
         Kind::ContentFilter
         | Kind::ContextLength
+        | Kind::Gone
         | Kind::HeadTooLarge
         | Kind::Invalid
         | Kind::MethodNotAllowed
+        | Kind::Mismatch
         | Kind::Misdirected
         | Kind::ModelNotFound
         | Kind::NotFound

@@ -154,14 +154,12 @@ impl Store {
         let spare = MOST_CRASHES.saturating_sub(row.crashes + 1);
         let calls = left.saturating_sub(spare).max(1);
         self.db
-            .prepare_cached(
-                "UPDATE job SET state = 1, calls = ?2, crashes = ?3 WHERE seq = ?1",
-            )?
+            .prepare_cached("UPDATE job SET state = 1, calls = ?2, crashes = ?3 WHERE seq = ?1")?
             .execute(params![seq, row.calls + calls, row.crashes + 1])?;
         self.memory.counts.remove(State::Queued);
         self.memory.counts.add(State::Running);
         self.changed.push(row.key.clone());
-        self.leased.insert(seq);
+        self.leased.insert(seq, calls);
         Ok(Some(Lease {
             draft: row.draft.and_then(|draft| draft.stored.target),
             key: row.key,
@@ -339,7 +337,8 @@ impl Store {
     fn corrupt(&mut self, row: Row) -> Result<(), Fault> {
         let trouble = Trouble {
             code: "corrupt".to_owned(),
-            message: "what is stored of the job does not have its checksum: the disk altered it".to_owned(),
+            message: "what is stored of the job does not have its checksum: the disk altered it"
+                .to_owned(),
         };
         tracing::error!(job = %row.key.id, seq = row.seq, "a job is corrupt, and neither run nor served");
         self.memory.totals.corrupt += 1;
@@ -376,7 +375,7 @@ impl Store {
     pub(in crate::queue) fn retry(&mut self, key: &JobKey) -> Result<Option<Retried>, Fault> {
         let Some(row) = self.visible(key)? else { return Ok(None) };
         if !matches!(row.state, State::Failed | State::Expired | State::Cancelled)
-            || self.leased.contains(&row.seq)
+            || self.leased.contains_key(&row.seq)
         {
             return Ok(Some(Retried::Not(row.state)));
         }
@@ -455,11 +454,9 @@ impl Store {
     }
 
     fn row_of(&self, key: &JobKey) -> Result<Option<Row>, Fault> {
-        let mut statement =
-            self.db.prepare_cached(select_jobs!("WHERE owner = ?1 AND id = ?2"))?;
+        let mut statement = self.db.prepare_cached(select_jobs!("WHERE owner = ?1 AND id = ?2"))?;
         let read = |row: &rusqlite::Row<'_>| Ok(Row::read(row));
-        let found =
-            statement.query_row(params![&*key.owner, key.id.as_str()], read).optional()?;
+        let found = statement.query_row(params![&*key.owner, key.id.as_str()], read).optional()?;
         // An index that was altered can lead to another's row.
         Ok(found.filter(|row| row.key == *key))
     }
@@ -474,7 +471,12 @@ impl Store {
         self.delete_blobs(seq)
     }
 
-    fn seen(&self, row: Row) -> Job {
+    fn seen(&self, mut row: Row) -> Job {
+        // A start counts before it is known how it ends; until then only those behind it are told.
+        if let Some(given) = self.leased.get(&row.seq) {
+            row.calls = row.calls.saturating_sub(*given);
+            row.crashes = row.crashes.saturating_sub(1);
+        }
         let waits = row.state == State::Queued;
         let position = waits.then(|| self.line().position(row.waiting()));
         row.into_job(self.now(), self.limits.result_ttl_ms(), position)

@@ -10,7 +10,7 @@ mod open;
 mod row;
 mod sweep;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -79,8 +79,8 @@ pub(super) struct Store {
     limits: Limits,
     clock: AgeClock,
     line: Arc<Mutex<Line>>,
-    /// Jobs that this process runs: no other start of it may take them.
-    leased: BTreeSet<i64>,
+    /// Jobs that this process runs, and the calls that each was given.
+    leased: BTreeMap<i64, u32>,
     memory: Memory,
     ballast: Ballast,
     /// Jobs that somebody may be waiting for, since the last commit.
@@ -156,9 +156,9 @@ impl Store {
             ..Memory::default()
         };
         let mut line = Line::default();
-        let mut statement = self.db.prepare(
-            "SELECT seq, state, priority, lane, born, ttl, due, ended_age FROM job",
-        )?;
+        let mut statement = self
+            .db
+            .prepare("SELECT seq, state, priority, lane, born, ttl, due, ended_age FROM job")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let seq = row::int(row, 0);
@@ -208,7 +208,7 @@ impl Store {
         &mut self.memory.totals
     }
 
-    pub(super) fn leased(&self) -> &BTreeSet<i64> {
+    pub(super) fn leased(&self) -> &BTreeMap<i64, u32> {
         &self.leased
     }
 
@@ -229,8 +229,9 @@ impl Store {
         Ok(self.used_bytes()? + self.limits.largest_result() <= self.limits.quota)
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+    /// The quota stays: the database was opened with it.
+    pub(super) fn set_limits(&mut self, limits: &Limits) {
+        self.limits = Limits { quota: self.limits.quota, ..limits.clone() };
     }
 
     /// Ends the connection in good order: everything is in the database's own file.

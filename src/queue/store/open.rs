@@ -1,5 +1,6 @@
 //! Opening the database: its lock, its settings, its schema, and what is done with a damaged one.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -98,7 +99,7 @@ pub(in crate::queue) struct Place<'a> {
     pub(in crate::queue) limits: &'a Limits,
     pub(in crate::queue) line: &'a Arc<Mutex<Line>>,
     /// Jobs that this process runs already.
-    pub(in crate::queue) leased: &'a std::collections::BTreeSet<i64>,
+    pub(in crate::queue) leased: &'a BTreeMap<i64, u32>,
 }
 
 impl Opened {
@@ -161,7 +162,8 @@ impl Store {
         let running = self.running()?;
         for (seq, crashes, calls) in running {
             let (state, code, why) = if crashes >= MOST_CRASHES {
-                let why = format!("{crashes} starts of it ended with the process: it is run no more");
+                let why =
+                    format!("{crashes} starts of it ended with the process: it is run no more");
                 (State::Failed, "quarantined", why)
             } else if calls >= self.limits.max_attempts {
                 let why = "the process ended in its last attempt".to_owned();
@@ -188,7 +190,7 @@ impl Store {
             self.db.prepare("SELECT seq, crashes, calls FROM job WHERE state = 1")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let all: Vec<(i64, u32, u32)> = rows.collect::<Result<_, _>>()?;
-        Ok(all.into_iter().filter(|(seq, ..)| !self.leased.contains(seq)).collect())
+        Ok(all.into_iter().filter(|(seq, ..)| !self.leased.contains_key(seq)).collect())
     }
 
     /// Keeps the queue's time, so that a start does not begin it anew.
@@ -351,7 +353,8 @@ fn others_set_aside(path: &Path) -> usize {
         return 0;
     };
     let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
-    let names = entries.into_iter().flatten().flatten().filter_map(|it| it.file_name().into_string().ok());
+    let names =
+        entries.into_iter().flatten().flatten().filter_map(|it| it.file_name().into_string().ok());
     names.filter(|name| name.starts_with(&start) && !name.ends_with("-wal")).count()
 }
 

@@ -70,6 +70,7 @@ pub fn decode_responses(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
     let (model, span) = model(body, fields.model)?;
     let reasoning: Reasoning = field("reasoning", fields.reasoning)?.unwrap_or_default();
     let text: TextBody = field("text", fields.text)?.unwrap_or_default();
+    let background = field("background", fields.background)?.unwrap_or(false);
     let request = Request {
         model,
         messages: messages(&fields)?,
@@ -85,8 +86,9 @@ pub fn decode_responses(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
         format: format(text.format)?,
         effort: reasoning.effort.map(|word| effort_word("reasoning.effort", &word)).transpose()?,
         stream: field("stream", fields.stream)?.unwrap_or(false),
+        background,
         include_usage: true,
-        echo: Some(echo(&fields)),
+        echo: Some(echo(&fields, background)),
         ..Request::default()
     };
     Ok((request, span))
@@ -95,7 +97,6 @@ pub fn decode_responses(body: &[u8]) -> Result<(Request, Range<usize>), Error> {
 fn refuse_memory(fields: &Body<'_>) -> Result<(), Error> {
     let set = |raw: Raw<'_>| raw.is_some_and(|raw| !matches!(raw.get(), "null" | "false" | "0"));
     let table = [
-        ("background", fields.background, "answers are given while the client waits"),
         ("conversation", fields.conversation, "nothing is stored: send the whole input"),
         (
             "previous_response_id",
@@ -114,20 +115,20 @@ fn refuse_memory(fields: &Body<'_>) -> Result<(), Error> {
 }
 
 /// The fields that the answer repeats.
-fn echo(fields: &Body<'_>) -> Box<str> {
+fn echo(fields: &Body<'_>, background: bool) -> Box<str> {
     let given = |raw: Raw<'_>, default: &str| {
         let text = raw.map(RawValue::get).filter(|text| *text != "null").unwrap_or(default);
         serde_json::from_str(text).unwrap_or(Value::Null)
     };
     let echo: Map<String, Value> = [
-        ("background", Value::Bool(false)),
+        ("background", Value::Bool(background)),
         ("instructions", given(fields.instructions, "null")),
         ("max_output_tokens", given(fields.max_output_tokens, "null")),
         ("metadata", given(fields.metadata, "{}")),
         ("parallel_tool_calls", given(fields.parallel_tool_calls, "true")),
         ("previous_response_id", Value::Null),
         ("reasoning", given(fields.reasoning, r#"{"effort":null,"summary":null}"#)),
-        ("store", Value::Bool(false)),
+        ("store", Value::Bool(background)),
         ("temperature", given(fields.temperature, "1.0")),
         ("text", given(fields.text, r#"{"format":{"type":"text"}}"#)),
         ("tool_choice", given(fields.tool_choice, "\"auto\"")),

@@ -10,7 +10,19 @@ use crate::dialect::Stamp;
 pub(super) enum State<'a> {
     Ended(Option<FinishReason>),
     Failed(&'a Error),
+    Waiting(Waiting),
     Running,
+}
+
+/// How a response stands whose client comes for it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// It was taken back.
+    Cancelled,
+    /// It is being made.
+    InProgress,
+    /// It waits for its turn.
+    Queued,
 }
 
 /// The response object: what the request said, and what has come of it.
@@ -23,7 +35,11 @@ pub(super) fn response(
 ) -> Value {
     let mut fields: Map<String, Value> = serde_json::from_str(echo).unwrap_or_default();
     let (status, incomplete, error) = match state {
-        State::Running => ("in_progress", Value::Null, Value::Null),
+        State::Running | State::Waiting(Waiting::InProgress) => {
+            ("in_progress", Value::Null, Value::Null)
+        }
+        State::Waiting(Waiting::Queued) => ("queued", Value::Null, Value::Null),
+        State::Waiting(Waiting::Cancelled) => ("cancelled", Value::Null, Value::Null),
         State::Ended(Some(FinishReason::Length)) => {
             ("incomplete", json!({"reason": "max_output_tokens"}), Value::Null)
         }
@@ -134,6 +150,15 @@ pub(super) fn refusal_part(refusal: &str) -> Value {
 
 pub(super) fn reasoning_part(text: &str) -> Value {
     json!({"type": "reasoning_text", "text": text})
+}
+
+/// Writes a response that has no answer yet, or will have none: how it stands, or why.
+pub fn encode_unanswered(stamp: &Stamp, echo: &str, state: Result<Waiting, &Error>) -> Vec<u8> {
+    let state = match state {
+        Ok(waiting) => State::Waiting(waiting),
+        Err(error) => State::Failed(error),
+    };
+    response(stamp, echo, state, Vec::new(), None).to_string().into_bytes()
 }
 
 /// Writes a whole answer. `echo` holds the fields of the request that it repeats.

@@ -1,0 +1,120 @@
+//! A job's changes as server-sent events (WHATWG HTML, section 9.2): each is the job as it then was.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::Frame;
+
+use crate::queue::{JobKey, Watch};
+use crate::server::Gateway;
+use crate::server::body::Reply;
+use crate::server::failed::Failed;
+use crate::server::jobs::{known, view};
+use crate::server::names::{LAST_EVENT_ID, X_ACCEL_BUFFERING};
+use crate::server::respond::EVENTS;
+
+/// How often a client that nothing is said to is looked after.
+const STILL_HERE: Duration = Duration::from_secs(15);
+
+/// GET of a job's events: what it has not seen yet, then every change, until the job has ended.
+pub(super) async fn stream(
+    gateway: &Arc<Gateway>,
+    key: JobKey,
+    headers: &HeaderMap,
+) -> Result<Response<Reply>, Failed> {
+    let seen = headers.get(&LAST_EVENT_ID).and_then(|it| it.to_str().ok()).map(str::to_owned);
+    let job = known(&gateway.queue, &key).await?;
+    if job.state.is_final() && seen.as_deref() == Some(&view::version(&job)) {
+        // By this a browser knows that it need not come again.
+        let mut response = Response::new(Reply::whole(Bytes::new()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(response);
+    }
+    let watch = gateway.queue.watch(&key);
+    let feed = Feed { gateway: Arc::clone(gateway), key, watch, seen };
+    let mut response =
+        Response::new(Reply::events(JobEvents { step: Some(Box::pin(feed.next())) }));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// What the events are made of.
+struct Feed {
+    gateway: Arc<Gateway>,
+    key: JobKey,
+    watch: Watch,
+    seen: Option<String>,
+}
+
+/// What comes next, and what after it; nothing comes after the end.
+type Step = (Bytes, Option<Feed>);
+
+impl Feed {
+    async fn next(mut self) -> Step {
+        loop {
+            let changed = self.watch.changed();
+            let Ok(job) = known(&self.gateway.queue, &self.key).await else {
+                return (Bytes::from_static(b"event: gone\ndata: {}\n\n"), None);
+            };
+            let version = view::version(&job);
+            if self.seen.as_ref() != Some(&version) {
+                let event = format!(
+                    "id: {version}\nevent: {}\ndata: {}\n\n",
+                    job.state.word(),
+                    view::object(&job)
+                );
+                self.seen = Some(version);
+                return (event.into(), (!job.state.is_final()).then_some(self));
+            }
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep(STILL_HERE) => {
+                    return (Bytes::from_static(b": still here\n\n"), Some(self));
+                }
+                () = self.gateway.drain.started() => {
+                    return (Bytes::from_static(b": the service stops\n\n"), None);
+                }
+            }
+        }
+    }
+}
+
+/// The body of such a stream.
+pub(in crate::server) struct JobEvents {
+    step: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
+}
+
+impl fmt::Debug for JobEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JobEvents")
+    }
+}
+
+impl JobEvents {
+    /// The next piece.
+    pub(in crate::server) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(step) = &mut self.step else { return Poll::Ready(None) };
+        let (piece, feed) = ready!(step.as_mut().poll(cx));
+        self.step = feed.map(|feed| Box::pin(feed.next()) as _);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    /// Whether nothing more comes.
+    pub(in crate::server) fn has_ended(&self) -> bool {
+        self.step.is_none()
+    }
+}

@@ -1,0 +1,29 @@
+//! A path's query, as HTML's forms and every client library write it.
+
+use percent_encoding::percent_decode_str;
+
+use crate::chat::Error;
+
+/// The query's pairs, in their order.
+///
+/// # Errors
+/// A value is no UTF-8.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = Result<(&str, String), Error>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decoded(value)
+            .ok_or_else(|| Error::invalid_field(name, "the query must be UTF-8 when decoded"))?;
+        Ok((name, value))
+    })
+}
+
+/// `+` is a space there.
+fn decoded(value: &str) -> Option<String> {
+    let spaced = value.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+/// A parameter that is none of those there are.
+pub(super) fn unknown(name: &str, known: &str) -> Error {
+    Error::invalid_field(name, format!("there is no parameter {name:?}; there are {known}"))
+}
