@@ -109,6 +109,7 @@ pub mod dispatch;
 pub mod lifecycle;
 pub mod provider;
 pub mod queue;
+pub mod random;
 pub mod router;
 pub mod server;
 pub mod telemetry;

@@ -1,8 +1,8 @@
 //! How long to wait before a target is tried once more.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
+
+use crate::random;
 
 /// Growing waits with full jitter on top of what the provider asked for.
 #[derive(Debug)]
@@ -23,14 +23,8 @@ impl Backoff {
     pub(super) fn next(&mut self, least: Duration) -> Duration {
         let spread = self.spread;
         self.spread = spread.saturating_mul(2);
-        least.saturating_add(spread.mul_f64(random_share()))
+        least.saturating_add(spread.mul_f64(random::share()))
     }
-}
-
-/// A number from 0 to 1: the standard library seeds every hasher state from the system.
-fn random_share() -> f64 {
-    let bits = RandomState::new().build_hasher().finish() >> 32;
-    u32::try_from(bits).map_or(0.5, f64::from) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

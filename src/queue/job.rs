@@ -31,7 +31,8 @@ impl FromStr for JobId {
 impl JobId {
     /// The id of the job that a client made under this key: the same key, the same job.
     pub fn of_key(key: &str) -> Self {
-        Self(Arc::from(format!("key-{}", hex(&digest(&SHA256, key.as_bytes()).as_ref()[..16]))))
+        let digest = digest(&SHA256, key.as_bytes());
+        Self(Arc::from(format!("key-{}", hex(digest.as_ref().get(..16).unwrap_or_default()))))
     }
 
     /// The id, as text.
@@ -322,6 +323,8 @@ pub struct Lease {
     pub lane: Lane,
     /// What is to be done.
     pub payload: Bytes,
+    /// Calls that upstreams had in the runs before.
+    pub before: u32,
     /// Most calls of upstreams that may be made in this run.
     pub calls: u32,
     /// Whether no call is left after these.

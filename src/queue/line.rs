@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(line.position(job(3, Priority::Low, 0)), 4);
         assert_eq!(drain(&mut line, 10, &["a"]), [4, 1, 3]);
         assert_eq!(line.next_time(10), Some(100), "the shut lane waits for a change");
-        assert_eq!(drain(&mut line, 10, &["a", "b"]), [], "it is not asked about before");
+        assert!(drain(&mut line, 10, &["a", "b"]).is_empty(), "it is not asked about before");
         line.reopen();
         assert_eq!(drain(&mut line, 10, &["a", "b"]), [2]);
         assert_eq!(drain(&mut line, 100, &["a"]), [5]);

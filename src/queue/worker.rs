@@ -15,6 +15,7 @@ use crate::queue::handle::{Pick, Queue};
 use crate::queue::job::{Ended, Lane, Lease, QueueError, Trouble};
 use crate::queue::line::Opening;
 use crate::queue::thread::locked;
+use crate::random;
 
 /// How often what has to be done from time to time is looked at.
 const TEND: Duration = Duration::from_secs(5);
@@ -132,7 +133,8 @@ impl<R: Runner> Crew<R> {
     }
 
     async fn one(self: Arc<Self>, lease: Lease) {
-        let (seq, given, lane) = (lease.seq, lease.calls, lease.lane.clone());
+        let (seq, given, before) = (lease.seq, lease.calls, lease.before);
+        let lane = lease.lane.clone();
         let key = lease.key.clone();
         let watch = self.queue.watch(&key);
         let job = self.runner.run(lease);
@@ -150,14 +152,26 @@ impl<R: Runner> Crew<R> {
                 }
             }
         };
-        let (calls, ended) = match run {
-            Some(run) => ((given, run.calls), run.ended),
-            // It was cancelled, and its row says so already.
-            None => ((given, 0), interrupted(given).ended),
-        };
-        self.end(seq, &lane, calls, ended).await;
+        let run =
+            run.map(|run| Run { ended: self.timed(&lane, before, run.calls, run.ended), ..run });
+        // Where it was cancelled, its row says so already.
+        let run = run.unwrap_or_else(|| interrupted(given));
+        self.end(seq, (given, run.calls), run.ended).await;
         locked(&self.running).remove(&seq);
         self.freed.notify_one();
+    }
+
+    /// When a job that has no answer is tried again.
+    fn timed(&self, lane: &Lane, before: u32, made: u32, ended: Ended) -> Ended {
+        let Ended::Again { trouble, wait } = ended else { return ended };
+        if made == 0 {
+            // No upstream had it: whatever stood in its way stands in that of its whole lane.
+            self.queue.shut(lane, wait);
+            return Ended::Again { trouble, wait: None };
+        }
+        // What the provider asked for is the least.
+        let wait = backoff(before + made, random::share()).max(wait.unwrap_or_default());
+        Ended::Again { trouble, wait: Some(wait) }
     }
 
     /// The service stops, and the job has had its time.
@@ -166,13 +180,7 @@ impl<R: Runner> Crew<R> {
         tokio::time::sleep(self.runner.grace()).await;
     }
 
-    async fn end(&self, seq: i64, lane: &Lane, calls: (u32, u32), ended: Ended) {
-        if let Ended::Again { wait, .. } = &ended
-            && calls.1 == 0
-        {
-            // No upstream had it: whatever stood in its way stands in that of its whole lane.
-            self.queue.shut(lane, *wait);
-        }
+    async fn end(&self, seq: i64, calls: (u32, u32), ended: Ended) {
         // An answer is not given up: it may have been paid for.
         while self.queue.finish(seq, calls, ended.clone()).await.is_err() {
             if self.drain.is_draining() {

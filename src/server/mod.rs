@@ -40,6 +40,7 @@ use crate::dialect::Door;
 use crate::dispatch::Dispatch;
 use crate::lifecycle::Drain;
 use crate::queue::Queue;
+use crate::random;
 use crate::server::body::Reply;
 use crate::server::conn::Busy;
 use crate::server::failed::Failed;
@@ -263,9 +264,7 @@ struct Ids {
 
 impl Ids {
     fn new() -> Self {
-        use std::hash::{BuildHasher, Hasher};
-        let start = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self { start: format!("{start:016x}"), next: AtomicU64::new(1) }
+        Self { start: format!("{:016x}", random::bits()), next: AtomicU64::new(1) }
     }
 
     fn next(&self) -> HeaderValue {

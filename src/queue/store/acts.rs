@@ -140,12 +140,12 @@ impl Store {
             return Ok(None);
         }
         if row.deadline(self.limits.result_ttl_ms()) <= self.now() {
-            self.expire(row)?;
+            self.expire(&row)?;
             return Ok(None);
         }
         let payload = self.read_blob(seq, Part::Payload, self.limits.quota)?;
         let Some(payload) = payload.filter(|it| row.payload_crc(it) == row.crc) else {
-            self.corrupt(row)?;
+            self.corrupt(&row)?;
             return Ok(None);
         };
         let left = self.limits.max_attempts.saturating_sub(row.calls).max(1);
@@ -167,6 +167,7 @@ impl Store {
             path: row.path,
             lane: row.lane,
             payload: payload.into(),
+            before: row.calls,
             calls,
             is_last: calls >= left,
         }))
@@ -187,30 +188,30 @@ impl Store {
         row.calls = row.calls.saturating_sub(given).saturating_add(made);
         row.crashes = row.crashes.saturating_sub(1);
         match ended {
-            Ended::Succeeded(answer) => self.succeed(row, answer),
-            Ended::Failed(..) if row.draft.is_some() => self.settle_for_draft(row, ended),
-            Ended::Failed(answer, trouble) => self.fail(row, answer, trouble),
-            Ended::Draft(answer, lane) => self.keep_draft(row, answer, lane),
+            Ended::Succeeded(answer) => self.succeed(&row, answer),
+            Ended::Failed(..) if row.draft.is_some() => self.settle_for_draft(&row, ended),
+            Ended::Failed(answer, trouble) => self.fail(&row, answer, trouble),
+            Ended::Draft(answer, lane) => self.keep_draft(&row, answer, lane),
             Ended::Again { trouble, wait } => {
                 let wait = wait.map(millis).unwrap_or_default();
-                self.put_back(row, trouble, wait)
+                self.put_back(&row, trouble, wait)
             }
         }
     }
 
-    fn succeed(&mut self, row: Row, answer: &Answer) -> Result<(), Fault> {
+    fn succeed(&mut self, row: &Row, answer: &Answer) -> Result<(), Fault> {
         self.delete_blob(row.seq, Part::Payload)?;
         self.memory.totals.succeeded += 1;
         self.end(row, State::Succeeded, Some(answer), None)
     }
 
-    fn fail(&mut self, row: Row, answer: &Answer, trouble: &Trouble) -> Result<(), Fault> {
+    fn fail(&mut self, row: &Row, answer: &Answer, trouble: &Trouble) -> Result<(), Fault> {
         self.memory.totals.failed += 1;
         self.end(row, State::Failed, Some(answer), Some(trouble))
     }
 
     /// No better answer could be had: the one that is there is the result.
-    fn settle_for_draft(&mut self, row: Row, ended: &Ended) -> Result<(), Fault> {
+    fn settle_for_draft(&mut self, row: &Row, ended: &Ended) -> Result<(), Fault> {
         let trouble = match ended {
             Ended::Failed(_, trouble) => Some(trouble),
             Ended::Succeeded(_) | Ended::Draft(..) | Ended::Again { .. } => None,
@@ -220,7 +221,7 @@ impl Store {
         self.end(row, State::Succeeded, None, trouble)
     }
 
-    fn keep_draft(&mut self, row: Row, answer: &Answer, lane: &Lane) -> Result<(), Fault> {
+    fn keep_draft(&mut self, row: &Row, answer: &Answer, lane: &Lane) -> Result<(), Fault> {
         let now = self.now();
         let stored = stored(answer);
         let crc = row.answer_crc(&stored, &answer.parcel);
@@ -243,11 +244,11 @@ impl Store {
                 signed(stored.bytes),
                 crc,
             ])?;
-        self.waits_again(&row, lane.clone(), now);
+        self.waits_again(row, lane, now);
         Ok(())
     }
 
-    fn put_back(&mut self, row: Row, trouble: &Trouble, wait: Age) -> Result<(), Fault> {
+    fn put_back(&mut self, row: &Row, trouble: &Trouble, wait: Age) -> Result<(), Fault> {
         let due = self.now().saturating_add(wait);
         self.db
             .prepare_cached(
@@ -262,15 +263,14 @@ impl Store {
                 trouble.code,
                 trouble.message
             ])?;
-        let lane = row.lane.clone();
-        self.waits_again(&row, lane, due);
+        self.waits_again(row, &row.lane, due);
         Ok(())
     }
 
-    fn waits_again(&mut self, row: &Row, lane: Lane, due: Age) {
+    fn waits_again(&mut self, row: &Row, lane: &Lane, due: Age) {
         self.memory.counts.remove(State::Running);
         self.memory.counts.add(State::Queued);
-        self.line().add(&lane, Waiting { due, ..row.waiting() });
+        self.line().add(lane, Waiting { due, ..row.waiting() });
         self.memory.deadlines.insert((row.deadline(0), row.seq));
         self.changed.push(row.key.clone());
     }
@@ -278,7 +278,7 @@ impl Store {
     /// The job has ended, for good unless somebody asks for it to be tried again.
     fn end(
         &mut self,
-        row: Row,
+        row: &Row,
         state: State,
         answer: Option<&Answer>,
         trouble: Option<&Trouble>,
@@ -293,7 +293,10 @@ impl Store {
             }
             None => row.result.clone(),
         };
-        let trouble = trouble.or(row.trouble.as_ref().filter(|_| state != State::Succeeded));
+        let trouble = match state {
+            State::Succeeded => trouble,
+            _ => trouble.or(row.trouble.as_ref()),
+        };
         let (stored, crc) = kept.map(|it| (it.stored, it.crc)).unzip();
         self.db
             .prepare_cached(
@@ -315,12 +318,12 @@ impl Store {
                 stored.as_ref().map(|it| signed(it.bytes)),
                 crc,
             ])?;
-        self.moved(&row, state, now.saturating_add(self.limits.result_ttl_ms()));
+        self.moved(row, state, now.saturating_add(self.limits.result_ttl_ms()));
         Ok(())
     }
 
     /// The job's time is over.
-    pub(super) fn expire(&mut self, row: Row) -> Result<(), Fault> {
+    pub(super) fn expire(&mut self, row: &Row) -> Result<(), Fault> {
         if row.draft.is_some() {
             let none = Trouble {
                 code: "not_refined".to_owned(),
@@ -334,7 +337,7 @@ impl Store {
     }
 
     /// What is stored is not what was stored.
-    fn corrupt(&mut self, row: Row) -> Result<(), Fault> {
+    fn corrupt(&mut self, row: &Row) -> Result<(), Fault> {
         let trouble = Trouble {
             code: "corrupt".to_owned(),
             message: "what is stored of the job does not have its checksum: the disk altered it"
@@ -348,7 +351,7 @@ impl Store {
     /// Marks a job whose answer turned out to be corrupt.
     pub(in crate::queue) fn mark_corrupt(&mut self, seq: i64) -> Result<(), Fault> {
         match self.row_at(seq)? {
-            Some(row) if row.state != State::Corrupt => self.corrupt(row),
+            Some(row) if row.state != State::Corrupt => self.corrupt(&row),
             _ => Ok(()),
         }
     }
@@ -359,7 +362,7 @@ impl Store {
         if !row.state.is_final() {
             let seq = row.seq;
             self.line().remove(&row.lane, row.waiting());
-            self.end(row, State::Cancelled, None, None)?;
+            self.end(&row, State::Cancelled, None, None)?;
             let job = self.row_at(seq)?.map(|row| self.seen(row));
             return Ok(job.map(|job| Removed::Cancelled(Box::new(job))));
         }

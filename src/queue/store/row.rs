@@ -61,7 +61,10 @@ impl Row {
         let trouble = maybe_text(row, 15).map(|code| Trouble { code, message: text(row, 16) });
         Self {
             seq: int(row, 0),
-            key: JobKey { owner: text(row, 1).into(), id: known.unwrap_or(JobId::of_key(&id)) },
+            key: JobKey {
+                owner: text(row, 1).into(),
+                id: known.unwrap_or_else(|_| JobId::of_key(&id)),
+            },
             state,
             priority: priority_of(int(row, 4)),
             path: text(row, 5),

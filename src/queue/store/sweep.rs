@@ -58,7 +58,7 @@ impl Store {
         match row.state {
             State::Queued => {
                 self.line().remove(&row.lane, row.waiting());
-                self.expire(row)
+                self.expire(&row)
             }
             // It may end: its time is looked at again when it would wait once more.
             State::Running => {

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use crate::chat::{Error, Kind};
 use crate::dispatch::budget_error;
 use crate::queue::{
-    Found, Job, JobId, JobKey, Listing, Queue, QueueError, Removed, Retried, State, Which,
+    Found, Job, JobId, JobKey, Listing, NotAnId, Queue, QueueError, Removed, Retried, State, Which,
 };
 use crate::server::body::{self, Reply, Wanted};
 use crate::server::failed::Failed;
@@ -315,8 +315,7 @@ fn id_in(path: &str) -> Result<JobId, Error> {
 }
 
 fn id_of(text: &str) -> Result<JobId, Error> {
-    text.parse()
-        .map_err(|error: crate::queue::NotAnId| Error::invalid_field("id", error.to_string()))
+    text.parse().map_err(|error: NotAnId| Error::invalid_field("id", error.to_string()))
 }
 
 fn no_such_job(key: &JobKey) -> Failed {

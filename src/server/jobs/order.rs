@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -157,10 +157,7 @@ pub(super) fn read(
         route,
         query: query.to_owned(),
         body: inner(route, body.body, text)?,
-        beta: headers
-            .get(&ANTHROPIC_BETA)
-            .filter(|_| route == Route::Messages)
-            .map(HeaderValue::clone),
+        beta: headers.get(&ANTHROPIC_BETA).filter(|_| route == Route::Messages).cloned(),
         timeout: None,
         wishes: Wishes {
             locality: locality(headers, caller)?,

@@ -55,7 +55,7 @@ impl Runner for Hands {
         let current = self.0.current();
         let ended = match Doing::begin(&self.0, &current, &lease, &allowance) {
             Ok(doing) => doing.finish().await,
-            Err(failed) => failed_run(&lease, None, &allowance, failed),
+            Err(failed) => failed_run(&lease, None, &allowance, &failed),
         };
         Run { calls: allowance.made(), ended }
     }
@@ -110,7 +110,7 @@ impl<'a> Doing<'a> {
 
     async fn finish(self) -> Ended {
         match self.answer().await {
-            Err(failed) => failed_run(self.lease, Some(self.asked.voice), self.allowance, failed),
+            Err(failed) => failed_run(self.lease, Some(self.asked.voice), self.allowance, &failed),
             Ok(response) => {
                 let target = response.headers().get(&TARGET).and_then(|it| it.to_str().ok());
                 let better = target.and_then(Target::parse).filter(|it| self.may_be_bettered(it));
@@ -120,7 +120,7 @@ impl<'a> Doing<'a> {
                         self.lease,
                         Some(self.asked.voice),
                         self.allowance,
-                        error.into(),
+                        &error.into(),
                     );
                 };
                 match better {
@@ -186,18 +186,21 @@ fn failed_run(
     lease: &Lease,
     voice: Option<route::Voice>,
     allowance: &Allowance,
-    failed: Failed,
+    failed: &Failed,
 ) -> Ended {
     let trouble =
         Trouble { code: failed.error.kind.to_string(), message: failed.error.message.clone() };
     let made = allowance.made();
     let is_used_up = made > 0 && lease.is_last && allowance.is_used_up();
     if may_come_right(failed.error.kind) && !is_used_up {
-        let wait = failed.error.retry_after.or((made == 0).then_some(LOOK_AGAIN));
+        let wait = match made {
+            0 => failed.error.retry_after.or(Some(LOOK_AGAIN)),
+            _ => failed.error.retry_after,
+        };
         return Ended::Again { trouble, wait };
     }
     let voice = voice.unwrap_or(route::Voice::Problem);
-    match packed(respond::error(voice, &failed)) {
+    match packed(respond::error(voice, failed)) {
         Some(answer) => Ended::Failed(answer, trouble),
         None => Ended::Again { trouble, wait: Some(LOOK_AGAIN) },
     }
