@@ -11,6 +11,7 @@
 //! | `serve` itself | signals |
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
 use crate::provider::{Providers, Upstream};
-use crate::queue::{self, Durability, Limits, Place, Queue, Weak};
+use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
 use crate::server::{self, Gateway, Hands};
 use crate::telemetry::{Metrics, log};
 
@@ -246,6 +247,31 @@ async fn probe(gateway: Arc<Gateway>) {
         tokio::select! {
             () = drain.started() => return,
             () = dispatch.probe_next() => {}
+        }
+    }
+}
+
+/// The version of SQLite that is built in.
+pub fn sqlite_version() -> &'static str {
+    queue::sqlite_version()
+}
+
+/// Writes every job of a database that no service uses, each with all that is kept of it, as a line
+/// of JSON. Returns how many there were.
+///
+/// # Errors
+/// Why the database, or the rest of it, cannot be read.
+pub fn export(path: &Path, mut write: impl FnMut(&str)) -> Result<usize, String> {
+    let mut archive = Archive::open(path).map_err(|error| error.to_string())?;
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let jobs = archive.jobs_after(after).map_err(|error| error.to_string())?;
+        let Some(last) = jobs.last() else { return Ok(count) };
+        after = last.seq;
+        for job in &jobs {
+            let (payload, answer) = archive.bodies(&job.key).map_err(|error| error.to_string())?;
+            write(&server::export_line(job, payload, answer));
+            count += 1;
         }
     }
 }

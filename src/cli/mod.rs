@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::app;
 use crate::cli::args::{Command, Shell};
 use crate::cli::output::{complain, print};
 use crate::config::{Config, ConfigError, Env, TARGET};
@@ -73,8 +74,9 @@ pub fn run(args: Args) -> ExitCode {
 fn version() -> String {
     format!(
         "edgehold {}\ntarget  {TARGET}\nTLS     rustls with ring, TLS 1.2 and 1.3, built-in roots\n\
-         SQLite  none: this version has no queue\n",
-        env!("CARGO_PKG_VERSION")
+         SQLite  {}\n",
+        env!("CARGO_PKG_VERSION"),
+        app::sqlite_version()
     )
 }
 

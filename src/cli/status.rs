@@ -74,6 +74,7 @@ fn describe(state: &Value) -> String {
                 text(state, "/streams")
             ),
         ],
+        vec!["jobs".to_owned(), jobs(state)],
         vec!["config".to_owned(), text(state, "/config/source")],
     ];
     let mut out = table(&facts);
@@ -85,6 +86,26 @@ fn describe(state: &Value) -> String {
     out.push('\n');
     out.push_str(&rows(state, "targets", &["target", "state", "why"]));
     out
+}
+
+/// How many jobs there are, and why the queue does not take any more.
+fn jobs(state: &Value) -> String {
+    let count = |name: &str| text(state, &format!("/queue/jobs/{name}"));
+    let mut line = format!(
+        "{} queued, {} running, {} succeeded, {} failed; {} of {} KiB",
+        count("queued"),
+        count("running"),
+        count("succeeded"),
+        count("failed"),
+        kib(state, "/queue/bytes"),
+        kib(state, "/queue/quota_bytes"),
+    );
+    for (word, pointer) in [("closed", "/queue/why"), ("full", "/queue/full")] {
+        if let Some(why) = state.pointer(pointer).and_then(Value::as_str) {
+            line.push_str(&format!("; {word}: {why}"));
+        }
+    }
+    line
 }
 
 fn explained(model: &str, answer: &Value) -> String {

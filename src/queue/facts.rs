@@ -92,3 +92,20 @@ pub struct Totals {
     /// Times that the disk failed.
     pub faults: u64,
 }
+
+impl Totals {
+    /// Each with its word.
+    pub fn all(&self) -> [(&'static str, u64); 9] {
+        [
+            ("accepted", self.accepted),
+            ("replayed", self.replayed),
+            ("refused", self.refused),
+            ("succeeded", self.succeeded),
+            ("failed", self.failed),
+            ("expired", self.expired),
+            ("corrupt", self.corrupt),
+            ("quarantined", self.quarantined),
+            ("faults", self.faults),
+        ]
+    }
+}

@@ -244,12 +244,22 @@ pub struct Job {
     pub due_in: Duration,
     /// Jobs that go before it, while it waits.
     pub position: Option<usize>,
+    /// How long what it is about is, in bytes, while that is kept.
+    pub payload_bytes: u64,
     /// What went wrong last.
     pub trouble: Option<Trouble>,
     /// Its result.
     pub result: Option<Stored>,
     /// The answer that it had before a better one was looked for.
     pub draft: Option<Stored>,
+}
+
+impl Job {
+    /// Bytes of its bodies, as far as they are known without reading them.
+    pub fn stored_bytes(&self) -> u64 {
+        let of = |stored: &Option<Stored>| stored.as_ref().map_or(0, |it| it.bytes);
+        self.payload_bytes.saturating_add(of(&self.result).max(of(&self.draft)))
+    }
 }
 
 /// An answer that is stored.

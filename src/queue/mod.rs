@@ -62,7 +62,7 @@ pub use job::{
     QueueError, State, Stored, Submission, Trouble, UnknownWord, Which,
 };
 pub use line::Opening;
-pub use store::{Found, Listing, Removed, Retried};
+pub use store::{Archive, Found, Listing, Removed, Retried, sqlite_version};
 pub use watch::Watch;
 pub use worker::{Run, Runner, backoff, work};
 

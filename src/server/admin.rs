@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::Response;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::budget::resident_bytes;
 use crate::chat::{Error, Kind};
 use crate::config::TARGET;
 use crate::dispatch::Dispatch;
+use crate::queue::{Facts, State};
 use crate::server::Gateway;
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
@@ -83,6 +84,7 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
         },
         "providers": providers,
         "targets": targets,
+        "queue": queue(&gateway.queue.facts()),
         "connections": gateway.metrics.connections(),
         "streams": gateway.metrics.streams(),
         "config": {
@@ -92,10 +94,37 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
     })
 }
 
+/// How the queue stands, and what has happened in it since the start.
+fn queue(facts: &Facts) -> Value {
+    let jobs: Map<String, Value> = State::ALL
+        .into_iter()
+        .map(|state| (state.word().to_owned(), facts.counts.of(state).into()))
+        .collect();
+    let set_aside: Vec<Value> = facts
+        .set_aside
+        .iter()
+        .map(|(path, why)| json!({"path": path.display().to_string(), "why": why}))
+        .collect();
+    let totals: Map<String, Value> =
+        facts.totals.all().into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
+    json!({
+        "state": if facts.closed.is_some() { "closed" } else { "open" },
+        "why": facts.closed,
+        "full": facts.full,
+        "path": facts.path.display().to_string(),
+        "jobs": jobs,
+        "bytes": facts.bytes,
+        "quota_bytes": facts.quota,
+        "since_start": totals,
+        "set_aside": set_aside,
+    })
+}
+
 /// Counters and gauges in Prometheus' text format.
 pub(super) fn metrics(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> {
     let mut gauges = memory_gauges(gateway, dispatch);
     gauges.extend(health_gauges(dispatch));
+    gauges.extend(queue_gauges(&gateway.queue.facts()));
     whole(gateway.metrics.render(&gauges), PROMETHEUS)
 }
 
@@ -124,6 +153,41 @@ fn memory_gauges(gateway: &Gateway, dispatch: &Dispatch) -> Vec<Gauge> {
             gateway.began.elapsed().as_secs(),
         ),
     ]
+}
+
+fn queue_gauges(facts: &Facts) -> Vec<Gauge> {
+    let gauge = |name, help, labels: Vec<(&'static str, String)>, value: u64| Gauge {
+        name,
+        help,
+        labels,
+        value: as_float(value),
+    };
+    let mut gauges = vec![
+        gauge(
+            "edgehold_queue_open",
+            "1 while the queue can be used.",
+            Vec::new(),
+            u64::from(facts.closed.is_none()),
+        ),
+        gauge("edgehold_queue_bytes", "Bytes of its database in use.", Vec::new(), facts.bytes),
+        gauge("edgehold_queue_quota_bytes", "Most bytes of its database.", Vec::new(), facts.quota),
+        gauge(
+            "edgehold_queue_set_aside",
+            "Damaged databases set aside since the start.",
+            Vec::new(),
+            facts.set_aside.len() as u64,
+        ),
+    ];
+    for state in State::ALL {
+        let labels = vec![("state", state.word().to_owned())];
+        gauges.push(gauge("edgehold_jobs", "Jobs by state.", labels, facts.counts.of(state)));
+    }
+    for (what, count) in facts.totals.all() {
+        let labels = vec![("what", what.to_owned())];
+        let help = "What has happened to jobs since the start.";
+        gauges.push(gauge("edgehold_jobs_total", help, labels, count));
+    }
+    gauges
 }
 
 fn health_gauges(dispatch: &Dispatch) -> Vec<Gauge> {

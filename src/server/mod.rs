@@ -49,7 +49,7 @@ use crate::server::names::{TARGET, X_REQUEST_ID};
 use crate::server::route::{Found, Route, Voice};
 use crate::telemetry::Metrics;
 
-pub use jobs::Hands;
+pub use jobs::{Hands, export_line};
 pub use listen::{Listener, bind, serve};
 
 /// What all connections share.
@@ -174,9 +174,12 @@ impl Gateway {
             | Route::Responses => {
                 inference::serve(self, &current, asked, route, &caller, request).await
             }
-            Route::Job | Route::JobEvents | Route::JobResult | Route::JobRetry | Route::Jobs => {
-                jobs::serve(self, &current, asked, route, &caller, request).await
-            }
+            Route::Job
+            | Route::JobEvents
+            | Route::JobExport
+            | Route::JobResult
+            | Route::JobRetry
+            | Route::Jobs => jobs::serve(self, &current, asked, route, &caller, request).await,
             Route::Response | Route::ResponseCancel => {
                 jobs::background(self, route, &caller, &request).await
             }

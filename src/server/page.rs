@@ -36,6 +36,7 @@ pub(super) fn render(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
     if let Some(error) = state.pointer("/config/reload_error").and_then(Value::as_str) {
         let _infallible = write!(page, "<p><b>The last reload failed:</b> {}</p>", escaped(error));
     }
+    jobs(&mut page, &state);
     table(&mut page, &state, "providers", &["name", "place", "reach", "why"]);
     table(&mut page, &state, "targets", &["target", "state", "why"]);
     page.push_str("</html>\n");
@@ -45,6 +46,23 @@ pub(super) fn render(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
         HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
     );
     response
+}
+
+fn jobs(page: &mut String, state: &Value) {
+    let why = match text(state, "/queue/why") {
+        why if why.is_empty() => text(state, "/queue/full"),
+        why => format!("closed: {why}"),
+    };
+    let _infallible = write!(
+        page,
+        "<h2>jobs</h2><p>{} queued, {} running, {} succeeded, {} failed; {} of {} KiB. <b>{why}</b></p>",
+        text(state, "/queue/jobs/queued"),
+        text(state, "/queue/jobs/running"),
+        text(state, "/queue/jobs/succeeded"),
+        text(state, "/queue/jobs/failed"),
+        kib(state, "/queue/bytes"),
+        kib(state, "/queue/quota_bytes"),
+    );
 }
 
 fn table(page: &mut String, state: &Value, name: &str, columns: &[&str]) {

@@ -17,6 +17,7 @@ pub(super) enum Route {
     Health,
     Job,
     JobEvents,
+    JobExport,
     JobResult,
     JobRetry,
     Jobs,
@@ -57,7 +58,7 @@ const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const GET_PUT_DELETE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
 
-static PATHS: [Path; 35] = [
+static PATHS: [Path; 36] = [
     Path { path: "/v1/chat/completions", route: Route::Chat, methods: POST },
     Path { path: "/v1/completions", route: Route::Completions, methods: POST },
     Path { path: "/v1/responses", route: Route::Responses, methods: POST },
@@ -67,6 +68,7 @@ static PATHS: [Path; 35] = [
     Path { path: "/v1/jobs/{id}", route: Route::Job, methods: GET_PUT_DELETE },
     Path { path: "/v1/jobs/{id}/result", route: Route::JobResult, methods: GET },
     Path { path: "/v1/jobs/{id}/events", route: Route::JobEvents, methods: GET },
+    Path { path: "/v1/jobs/{id}/export", route: Route::JobExport, methods: GET },
     Path { path: "/v1/jobs/{id}/retry", route: Route::JobRetry, methods: POST },
     Path { path: "/v1/embeddings", route: Route::Embeddings, methods: POST },
     Path { path: "/v1/messages", route: Route::Messages, methods: POST },
@@ -117,9 +119,12 @@ impl Route {
     /// The form of its requests and answers; for what asks no model, that of its errors.
     pub(super) fn voice(self) -> Voice {
         match self {
-            Self::Job | Self::JobEvents | Self::JobResult | Self::JobRetry | Self::Jobs => {
-                Voice::Problem
-            }
+            Self::Job
+            | Self::JobEvents
+            | Self::JobExport
+            | Self::JobResult
+            | Self::JobRetry
+            | Self::Jobs => Voice::Problem,
             other => Voice::Door(other.door()),
         }
     }
@@ -147,6 +152,7 @@ impl Route {
             | Self::Health
             | Self::Job
             | Self::JobEvents
+            | Self::JobExport
             | Self::JobResult
             | Self::JobRetry
             | Self::Jobs
@@ -176,6 +182,7 @@ impl Route {
             | Self::Health
             | Self::Job
             | Self::JobEvents
+            | Self::JobExport
             | Self::JobResult
             | Self::JobRetry
             | Self::Jobs

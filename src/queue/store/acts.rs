@@ -1,5 +1,7 @@
 //! What can be done with jobs, each within a transaction of its caller's.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, params};
 
 use crate::queue::job::{
@@ -23,8 +25,8 @@ pub enum Removed {
 /// Which jobs are listed.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// Only this client's.
-    pub owner: std::sync::Arc<str>,
+    /// Only this client's; `None`: everybody's.
+    pub owner: Option<Arc<str>>,
     /// Only those in this state.
     pub state: Option<State>,
     /// Only those that were accepted after this one.
@@ -82,13 +84,14 @@ impl Store {
             ended_age: 0,
             result: None,
             draft: None,
+            size: it.payload.len() as u64,
         };
         row.crc = row.payload_crc(&it.payload);
         self.db
             .prepare_cached(
                 "INSERT INTO job(owner, id, state, priority, path, lane, fingerprint, crc,
-                                 accepted, born, ttl, due)
-                 VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                 accepted, born, ttl, due, size)
+                 VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute(params![
                 &*row.key.owner,
@@ -102,6 +105,7 @@ impl Store {
                 signed(row.born),
                 signed(row.ttl),
                 signed(row.due),
+                signed(row.size),
             ])?;
         row.seq = self.db.last_insert_rowid();
         self.write_blob(row.seq, Part::Payload, &it.payload)?;
@@ -405,10 +409,10 @@ impl Store {
     /// Jobs in the order of their acceptance.
     pub(in crate::queue) fn list(&mut self, which: &Listing) -> Result<Vec<Job>, Fault> {
         let mut statement = self.db.prepare_cached(select_jobs!(
-            "WHERE seq > ?1 AND owner = ?2 AND (?3 IS NULL OR state = ?3) ORDER BY seq"
+            "WHERE seq > ?1 AND (?2 IS NULL OR owner = ?2) AND (?3 IS NULL OR state = ?3) ORDER BY seq"
         ))?;
         let state = which.state.map(state_number);
-        let mut rows = statement.query(params![which.after, &*which.owner, state])?;
+        let mut rows = statement.query(params![which.after, which.owner.as_deref(), state])?;
         let mut found = Vec::new();
         while found.len() < which.limit
             && let Some(row) = rows.next()?

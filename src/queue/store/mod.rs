@@ -4,6 +4,7 @@
 //! read from them anew whenever a transaction was rolled back.
 
 mod acts;
+mod archive;
 mod ballast;
 mod blob;
 mod open;
@@ -24,6 +25,7 @@ use crate::queue::store::row::{Row, state_of};
 use crate::queue::{Durability, Limits};
 
 pub use acts::{Found, Listing, Removed, Retried};
+pub use archive::Archive;
 pub(super) use open::{Lock, Opened, Place, set_aside};
 
 /// A page of the database, in bytes.
@@ -249,6 +251,11 @@ impl Store {
         self.memory.deadlines.insert((deadline, row.seq));
         self.changed.push(row.key.clone());
     }
+}
+
+/// The version of the library.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
 }
 
 /// The number that stands for a priority in a row.

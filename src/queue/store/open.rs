@@ -32,6 +32,7 @@ const MIGRATIONS: [&str; 1] = ["
         lane TEXT NOT NULL,
         fingerprint BLOB NOT NULL,
         crc INTEGER NOT NULL,
+        size INTEGER NOT NULL,
         accepted INTEGER NOT NULL,
         born INTEGER NOT NULL,
         ttl INTEGER NOT NULL,
@@ -204,7 +205,7 @@ impl Store {
     }
 }
 
-fn connect(path: &Path, durability: Durability) -> Result<Connection, Fault> {
+pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -224,8 +225,9 @@ fn escaped(path: &Path) -> String {
 }
 
 /// The settings, and whether those that promises rest on are in force.
-fn settle(db: &Connection, durability: Durability, limits: &Limits) -> Result<(), Fault> {
-    let pages = (limits.quota / PAGE).max(16);
+pub(super) fn settle(db: &Connection, durability: Durability, limits: &Limits) -> Result<(), Fault> {
+    // SQLite's own largest number of pages.
+    let pages = (limits.quota / PAGE).clamp(16, 0xffff_fffe);
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE};
          PRAGMA auto_vacuum = INCREMENTAL;
@@ -257,7 +259,7 @@ fn settle(db: &Connection, durability: Durability, limits: &Limits) -> Result<()
 }
 
 /// Whether the file is a database of ours, and not of a later version.
-fn check_version(db: &Connection) -> Result<(), Fault> {
+pub(super) fn check_version(db: &Connection) -> Result<(), Fault> {
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;

@@ -14,8 +14,8 @@ macro_rules! select_jobs {
         concat!(
             "SELECT seq, owner, id, state, priority, path, lane, fingerprint, crc,
              accepted, born, ttl, due, calls, crashes, code, trouble, ended, ended_age,
-             target, status, bytes, result_crc, draft_target, draft_status, draft_bytes, draft_crc
-             FROM job ",
+             target, status, bytes, result_crc, draft_target, draft_status, draft_bytes, draft_crc,
+             size FROM job ",
             $rest
         )
     };
@@ -44,6 +44,7 @@ pub(super) struct Row {
     pub(super) ended_age: Age,
     pub(super) result: Option<Kept>,
     pub(super) draft: Option<Kept>,
+    pub(super) size: u64,
 }
 
 /// An answer's row.
@@ -82,6 +83,7 @@ impl Row {
             ended_age: age(row, 18),
             result: kept(row, 19),
             draft: kept(row, 23),
+            size: age(row, 27),
         }
     }
 
@@ -115,6 +117,7 @@ impl Row {
             expires_in,
             due_in: Duration::from_millis(self.due.saturating_sub(now)),
             position,
+            payload_bytes: self.size,
             trouble: self.trouble,
             result: self.result.map(|it| it.stored),
             draft: self.draft.map(|it| it.stored),

@@ -3,6 +3,7 @@
 
 mod background;
 mod events;
+mod export;
 mod lane;
 mod order;
 mod parcel;
@@ -35,6 +36,7 @@ use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway, query};
 
 pub(super) use background::background;
+pub use export::export_line;
 pub(super) use events::JobEvents;
 pub(super) use order::Order;
 pub use run::Hands;
@@ -70,6 +72,7 @@ pub(super) async fn serve(
             drop(request);
             result(gateway, &key, wait, which).await
         }
+        (Route::JobExport, _) => export(gateway, &key_of(caller, &request)?).await,
         (Route::JobEvents, _) => {
             let key = key_of(caller, &request)?;
             events::stream(gateway, key, request.headers()).await
@@ -210,6 +213,19 @@ fn no_result(job: &Job, which: Which) -> Result<Response<Reply>, Failed> {
     }
 }
 
+/// GET of all that is kept of a job: itself, what was asked, what was answered.
+async fn export(gateway: &Arc<Gateway>, key: &JobKey) -> Result<Response<Reply>, Failed> {
+    let job = known(&gateway.queue, key).await?;
+    // Both bodies, as they are stored and as they go.
+    let bytes = job.stored_bytes().saturating_mul(4);
+    let memory = gateway.budget.reserve(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let memory = memory.map_err(|shed| budget_error(&shed))?;
+    let payload = gateway.queue.payload(key.clone()).await.map_err(closed)?;
+    let answer = gateway.queue.answer(key.clone(), Which::Best).await.map_err(closed)?;
+    let line = export_line(&job, payload, answer);
+    Ok(whole(line, JSON).map(|reply| reply.holding(memory)))
+}
+
 async fn remove(gateway: &Arc<Gateway>, key: &JobKey) -> Result<Response<Reply>, Failed> {
     match gateway.queue.remove(key.clone()).await.map_err(closed)? {
         None => Err(no_such_job(key)),
@@ -239,7 +255,7 @@ async fn list(
     caller: &Caller,
     text: Option<&str>,
 ) -> Result<Response<Reply>, Failed> {
-    let mut which = Listing { owner: owner_of(caller), state: None, after: 0, limit: PAGE };
+    let mut which = Listing { owner: Some(owner_of(caller)), state: None, after: 0, limit: PAGE };
     for pair in query::pairs(text.unwrap_or_default()) {
         let (name, value) = pair?;
         match name {
