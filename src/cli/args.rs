@@ -56,6 +56,12 @@ pub(super) enum Command {
         #[command(flatten)]
         config: ConfigPath,
     },
+    /// Look after the jobs of the queue
+    Jobs {
+        /// What to do with them
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -63,6 +69,58 @@ pub(super) enum Command {
     },
     /// Print the manual page, in roff
     Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JobsCommand {
+    /// List the jobs of all clients, in the order in which they were accepted
+    List {
+        /// Only those in this state: queued, running, succeeded, failed, expired, cancelled, corrupt
+        #[arg(long)]
+        state: Option<String>,
+        /// Print each as a line of JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: ConfigPath,
+    },
+    /// Show how a job stands
+    Show {
+        #[command(flatten)]
+        job: OneJob,
+    },
+    /// Print a job's answer as the client would get it
+    Result {
+        #[command(flatten)]
+        job: OneJob,
+    },
+    /// Take a job back that has not ended, or let one go that has
+    Cancel {
+        #[command(flatten)]
+        job: OneJob,
+    },
+    /// Try a job again that failed, expired or was cancelled
+    Retry {
+        #[command(flatten)]
+        job: OneJob,
+    },
+    /// Print every job with its request and answer, each as a line of JSON
+    Export {
+        /// A database that no running service uses, in place of the configured one
+        #[arg(long, value_name = "FILE")]
+        database: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigPath,
+    },
+}
+
+/// A job by its id.
+#[derive(Debug, clap::Args)]
+pub(super) struct OneJob {
+    /// The job's id
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) config: ConfigPath,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

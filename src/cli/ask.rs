@@ -1,4 +1,4 @@
-//! Asks the running service: one GET over its own listener, found by the configuration.
+//! Asks the running service: one request over its own listener, found by the configuration.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -7,12 +7,31 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::{Config, Listen};
+use crate::config::{Client, Config, Listen};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Most bytes of an answer.
-const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
+const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    /// A header line.
+    pub(super) header: Option<&'a str>,
+    /// Whose token is shown.
+    pub(super) client: Option<&'a Client>,
+}
+
+impl<'a> Ask<'a> {
+    /// A GET as the first client there is: whoever can read the configuration may read its tokens
+    /// too.
+    pub(super) fn get(config: &'a Config, path: &'a str) -> Self {
+        Self { method: "GET", path, header: None, client: config.clients.first() }
+    }
+}
 
 /// What the service said.
 pub(super) struct Said {
@@ -24,25 +43,32 @@ impl Said {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
+
+    /// What is wrong, in the service's words.
+    pub(super) fn complaint(&self) -> String {
+        let value = self.json();
+        let message = value.pointer("/error/message").or_else(|| value.pointer("/detail"));
+        message.and_then(Value::as_str).unwrap_or("the service refused to answer").to_owned()
+    }
 }
 
-/// Asks for a path.
+/// Asks.
 ///
 /// # Errors
 /// Which address was asked, and what went wrong.
-pub(super) fn get(config: &Config, path: &str, header: Option<&str>) -> Result<Said, String> {
+pub(super) fn ask(config: &Config, what: &Ask<'_>) -> Result<Said, String> {
     let listen = config.server.listen.first().ok_or("there is no listener to ask")?;
     let asked = match listen {
         Listen::Tcp(address) => {
             let address = reachable(*address);
             TcpStream::connect_timeout(&address, PATIENCE).and_then(|stream| {
                 stream.set_read_timeout(Some(PATIENCE))?;
-                exchange(stream, &request(config, path, &address.to_string(), header))
+                exchange(stream, &request(what, &address.to_string()))
             })
         }
         Listen::Unix(socket) => UnixStream::connect(socket).and_then(|stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
-            exchange(stream, &request(config, path, "localhost", header))
+            exchange(stream, &request(what, "localhost"))
         }),
     };
     asked.map_err(|error| {
@@ -62,13 +88,15 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn request(config: &Config, path: &str, host: &str, header: Option<&str>) -> String {
-    // Whoever can read the configuration may read its tokens too: the first one will do.
-    let token = config.clients.first().and_then(|client| client.token.read().ok());
+fn request(what: &Ask<'_>, host: &str) -> String {
+    let token = what.client.and_then(|client| client.token.read().ok());
     let token = token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose()));
-    let header = header.map(|header| format!("{header}\r\n"));
+    let header = what.header.map(|header| format!("{header}\r\n"));
+    let length = if what.method == "GET" { "" } else { "Content-Length: 0\r\n" };
     format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\n{}{}Connection: close\r\n\r\n",
+        "{} {} HTTP/1.1\r\nHost: {host}\r\n{}{}{length}Connection: close\r\n\r\n",
+        what.method,
+        what.path,
         token.unwrap_or_default(),
         header.unwrap_or_default()
     )
@@ -76,8 +104,9 @@ fn request(config: &Config, path: &str, host: &str, header: Option<&str>) -> Str
 
 fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Said> {
     stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.take(LARGEST_ANSWER).read_to_string(&mut answer)?;
+    let mut answer = Vec::new();
+    stream.take(LARGEST_ANSWER).read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
     let strange = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not edgehold's");
     // Every answer of ours that is no stream has a length, so what follows the head is the body.
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(strange)?;

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod check;
+mod jobs;
 mod output;
 mod serve;
 mod status;
@@ -23,6 +24,8 @@ pub use crate::cli::args::Args;
 
 /// The command line was used wrongly.
 const EX_USAGE: u8 = 64;
+/// What was asked for cannot be done with what is there.
+const EX_DATAERR: u8 = 65;
 /// A file that was named cannot be read.
 const EX_NOINPUT: u8 = 66;
 /// The service does not answer, or no provider does.
@@ -60,6 +63,7 @@ pub fn run(args: Args) -> ExitCode {
             let locality = locality.map(args::Where::word);
             status::explain(config.config.as_deref(), &model, locality, &env)
         }
+        Command::Jobs { command } => jobs::run(command, &env),
         Command::Completions { shell } => print(match shell {
             Shell::Bash => include_str!("generated/edgehold.bash"),
             Shell::Fish => include_str!("generated/edgehold.fish"),

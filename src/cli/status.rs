@@ -5,7 +5,7 @@ use std::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::cli::ask::{Said, get};
+use crate::cli::ask::{self, Ask, Said};
 use crate::cli::output::{complain, print, table};
 use crate::cli::{EX_UNAVAILABLE, EX_USAGE, load};
 use crate::config::Env;
@@ -15,7 +15,7 @@ const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'/').remove(b':');
 
 pub(super) fn run(path: Option<&Path>, json: bool, env: &Env) -> u8 {
-    match ask(path, "/status", None, env) {
+    match said(path, "/status", None, env) {
         Err(code) => code,
         Ok(said) if json => print(&said.body),
         Ok(said) => print(&describe(&said.json())),
@@ -25,24 +25,23 @@ pub(super) fn run(path: Option<&Path>, json: bool, env: &Env) -> u8 {
 pub(super) fn explain(path: Option<&Path>, model: &str, locality: Option<&str>, env: &Env) -> u8 {
     let address = format!("/v1/models/{}", utf8_percent_encode(model, IN_PATH));
     let header = locality.map(|word| format!("X-Edgehold-Locality: {word}"));
-    match ask(path, &address, header.as_deref(), env) {
+    match said(path, &address, header.as_deref(), env) {
         Err(code) => code,
         Ok(said) => print(&explained(model, &said.json())),
     }
 }
 
-fn ask(path: Option<&Path>, address: &str, header: Option<&str>, env: &Env) -> Result<Said, u8> {
+fn said(path: Option<&Path>, address: &str, header: Option<&str>, env: &Env) -> Result<Said, u8> {
     let config = load(path, env)?;
-    let said = get(&config, address, header).map_err(|why| {
+    let what = Ask { header, ..Ask::get(&config, address) };
+    let said = ask::ask(&config, &what).map_err(|why| {
         complain(&format!("edgehold: {why}"));
         EX_UNAVAILABLE
     })?;
     if said.status == 200 {
         return Ok(said);
     }
-    let value = said.json();
-    let message = value.pointer("/error/message").and_then(Value::as_str);
-    complain(&format!("edgehold: {}", message.unwrap_or("the service refused to answer")));
+    complain(&format!("edgehold: {}", said.complaint()));
     Err(if said.status == 404 { EX_USAGE } else { EX_UNAVAILABLE })
 }
 

@@ -105,8 +105,12 @@ fn queue(facts: &Facts) -> Value {
         .iter()
         .map(|(path, why)| json!({"path": path.display().to_string(), "why": why}))
         .collect();
-    let totals: Map<String, Value> =
-        facts.totals.all().into_iter().map(|(name, count)| (name.to_owned(), count.into())).collect();
+    let totals: Map<String, Value> = facts
+        .totals
+        .all()
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count.into()))
+        .collect();
     json!({
         "state": if facts.closed.is_some() { "closed" } else { "open" },
         "why": facts.closed,

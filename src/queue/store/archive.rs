@@ -79,10 +79,7 @@ impl Archive {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn bodies(
-        &mut self,
-        key: &JobKey,
-    ) -> Result<(Option<Vec<u8>>, Option<Found>), QueueError> {
+    pub fn bodies(&mut self, key: &JobKey) -> Result<(Option<Vec<u8>>, Option<Found>), QueueError> {
         let payload = self.store.payload(key).map_err(|fault| why(&fault))?;
         let answer = self.store.answer(key, Which::Best).map_err(|fault| why(&fault))?;
         Ok((payload, answer))

@@ -225,7 +225,11 @@ fn escaped(path: &Path) -> String {
 }
 
 /// The settings, and whether those that promises rest on are in force.
-pub(super) fn settle(db: &Connection, durability: Durability, limits: &Limits) -> Result<(), Fault> {
+pub(super) fn settle(
+    db: &Connection,
+    durability: Durability,
+    limits: &Limits,
+) -> Result<(), Fault> {
     // SQLite's own largest number of pages.
     let pages = (limits.quota / PAGE).clamp(16, 0xffff_fffe);
     db.execute_batch(&format!(

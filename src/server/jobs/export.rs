@@ -17,16 +17,15 @@ pub fn export_line(job: &Job, payload: Option<Vec<u8>>, answer: Option<Found>) -
         })
     });
     let result = match answer {
-        Some(Found::Answer { stored, parcel, is_draft }) => {
-            unpack::<AnswerHead>(parcel.into()).map(|(head, body)| {
+        Some(Found::Answer { stored, parcel, is_draft }) => unpack::<AnswerHead>(parcel.into())
+            .map(|(head, body)| {
                 let headers: serde_json::Map<String, Value> =
                     head.headers.into_iter().map(|(name, it)| (name, it.into())).collect();
                 json!({
                     "status": stored.status, "headers": headers, "provisional": is_draft,
                     "body": value(&body),
                 })
-            })
-        }
+            }),
         Some(Found::Corrupt(_)) | None => None,
     };
     let owner = Some(&*job.key.owner).filter(|owner| !owner.is_empty());

@@ -36,8 +36,8 @@ use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway, query};
 
 pub(super) use background::background;
-pub use export::export_line;
 pub(super) use events::JobEvents;
+pub use export::export_line;
 pub(super) use order::Order;
 pub use run::Hands;
 pub(super) use submit::{Asking, take};
