@@ -373,7 +373,7 @@ impl Store {
         self.memory.counts.remove(row.state);
         let deadline = row.deadline(self.limits.result_ttl_ms());
         self.memory.deadlines.remove(&(deadline, row.seq));
-        self.memory.acknowledged.insert(row.seq);
+        self.acknowledge(row.seq)?;
         self.changed.push(row.key);
         Ok(Some(Removed::Gone))
     }

@@ -97,6 +97,8 @@ struct Memory {
     deadlines: BTreeSet<(Age, i64)>,
     /// Finished jobs that their clients need no more: they are deleted together.
     acknowledged: BTreeSet<i64>,
+    /// Those of them that the running transaction deletes.
+    leaving: BTreeSet<i64>,
     totals: Totals,
     age_stored: Age,
 }
@@ -133,6 +135,7 @@ impl Store {
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let done = work(self).and_then(|value| {
             self.db.execute_batch("COMMIT")?;
+            self.memory.leaving.clear();
             Ok(value)
         });
         if done.is_err() {
@@ -152,11 +155,9 @@ impl Store {
 
     /// Reads what follows from the rows.
     fn load(&mut self) -> Result<(), Fault> {
-        let mut memory = Memory {
-            totals: self.memory.totals,
-            acknowledged: std::mem::take(&mut self.memory.acknowledged),
-            ..Memory::default()
-        };
+        let mut memory = Memory { totals: self.memory.totals, ..Memory::default() };
+        memory.acknowledged.append(&mut self.memory.acknowledged);
+        memory.acknowledged.append(&mut self.memory.leaving);
         let mut line = Line::default();
         let mut statement = self
             .db
@@ -237,7 +238,11 @@ impl Store {
     }
 
     /// Ends the connection in good order: everything is in the database's own file.
-    pub(super) fn close(self) {
+    pub(super) fn close(mut self) {
+        let last = |store: &mut Self| store.let_go().and_then(|()| store.store_age());
+        if let Err(fault) = self.transact(Kind::Relaxed, last) {
+            tracing::warn!(?fault, "jobs that were acknowledged last are still in the queue");
+        }
         self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
         self.db.close().ok();
     }

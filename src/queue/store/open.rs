@@ -43,6 +43,7 @@ const MIGRATIONS: [&str; 1] = ["
         ended INTEGER, ended_age INTEGER,
         target TEXT, status INTEGER, bytes INTEGER, result_crc INTEGER,
         draft_target TEXT, draft_status INTEGER, draft_bytes INTEGER, draft_crc INTEGER,
+        body BLOB, result BLOB, draft BLOB,
         UNIQUE(owner, id)
     ) STRICT;
     CREATE TABLE payload(at INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
@@ -232,10 +233,13 @@ pub(super) fn settle(
 ) -> Result<(), Fault> {
     // SQLite's own largest number of pages.
     let pages = (limits.quota / PAGE).clamp(16, 0xffff_fffe);
+    // Locking first: whatever reads a log before it makes a file that is mapped into memory. Pages
+    // that are free stay with the file, for what comes next: to give them back would write a map of
+    // all pages with each commit, a third more in all.
     db.execute_batch(&format!(
-        "PRAGMA page_size = {PAGE};
-         PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA locking_mode = EXCLUSIVE;
+        "PRAGMA locking_mode = EXCLUSIVE;
+         PRAGMA page_size = {PAGE};
+         PRAGMA auto_vacuum = NONE;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA wal_autocheckpoint = 256;

@@ -3,7 +3,7 @@
 use crate::queue::job::State;
 use crate::queue::store::{Fault, Store};
 
-/// Acknowledged jobs that are deleted in one transaction.
+/// Acknowledged jobs that are deleted in one transaction: each for itself would wear the flash.
 const BATCH: usize = 20;
 
 /// Deadlines that are looked at in one transaction.
@@ -11,9 +11,6 @@ const MOST_ENDED: usize = 200;
 
 /// How often the queue's time is stored when nothing else stores it, in milliseconds.
 const AGE_STORED_EVERY: u64 = 3_600_000;
-
-/// Pages that stay free for what comes next.
-const FREE_PAGES: i64 = 512;
 
 impl Store {
     /// Whether there is anything to do. `idle`: nothing was asked for a while, so that also little
@@ -28,9 +25,7 @@ impl Store {
 
     /// Does it, in a transaction of its caller's.
     pub(in crate::queue) fn sweep(&mut self) -> Result<(), Fault> {
-        for seq in std::mem::take(&mut self.memory.acknowledged) {
-            self.delete(seq)?;
-        }
+        self.let_go()?;
         let now = self.now();
         let ended: Vec<i64> = self
             .memory
@@ -46,7 +41,24 @@ impl Store {
         if now.saturating_sub(self.memory.age_stored) >= AGE_STORED_EVERY {
             self.store_age()?;
         }
-        self.give_back()
+        Ok(())
+    }
+
+    /// Acknowledges a job that has ended; with the last of a batch, all of it is deleted.
+    pub(super) fn acknowledge(&mut self, seq: i64) -> Result<(), Fault> {
+        self.memory.acknowledged.insert(seq);
+        if self.memory.acknowledged.len() < BATCH {
+            return Ok(());
+        }
+        self.let_go()
+    }
+
+    /// Deletes what was acknowledged, in a transaction of its caller's.
+    pub(super) fn let_go(&mut self) -> Result<(), Fault> {
+        // They are remembered until the transaction is kept.
+        let gone = std::mem::take(&mut self.memory.acknowledged);
+        self.memory.leaving.extend(gone.iter().copied());
+        gone.into_iter().try_for_each(|seq| self.delete(seq))
     }
 
     fn time_is_over(&mut self, seq: i64) -> Result<(), Fault> {
@@ -73,18 +85,6 @@ impl Store {
                 self.delete(seq)
             }
         }
-    }
-
-    /// Gives pages back to the disk when most are free.
-    fn give_back(&self) -> Result<(), Fault> {
-        let free: i64 = self.db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        let pages: i64 = self.db.pragma_query_value(None, "page_count", |row| row.get(0))?;
-        if free > FREE_PAGES && free > pages / 2 {
-            let mut statement = self.db.prepare("PRAGMA incremental_vacuum(256)")?;
-            let mut rows = statement.query([])?;
-            while rows.next()?.is_some() {}
-        }
-        Ok(())
     }
 
     /// The ballast again, once there is room for it. Outside of transactions: it is a file.
