@@ -1,12 +1,12 @@
 //! What is known of every target and of the way to every provider.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Place, ProviderName, Routing, Target};
+use crate::config::{Config, ProviderName, Routing, Target};
 use crate::router::breaker::{Breaker, Passage};
-use crate::router::link::{Link, LinkFault};
+use crate::router::link::LinkFault;
+use crate::router::links::{Connectivity, Links, ProviderState};
 
 /// Longest pause for a target that asks to wait without saying how long.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -40,36 +40,28 @@ pub enum Outcome {
     Success,
 }
 
-/// The way to the cloud as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connectivity {
-    /// A captive portal answers in the providers' place.
-    Captive,
-    /// No cloud provider can be reached.
-    Offline,
-    /// At least one can.
-    Online,
-    /// None has been tried, or none is configured.
-    Unknown,
-}
-
-impl fmt::Display for Connectivity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Captive => "captive",
-            Self::Offline => "offline",
-            Self::Online => "online",
-            Self::Unknown => "unknown",
-        })
-    }
-}
-
 /// What attempts and probes have found so far.
 #[derive(Debug, Clone)]
 pub struct Health {
     rules: Routing,
-    links: BTreeMap<ProviderName, (Place, Link)>,
+    links: Links,
     targets: BTreeMap<Target, TargetHealth>,
+    changes: Changes,
+    /// The last connectivity that was told as news.
+    told: Connectivity,
+}
+
+/// What has changed and was not told yet, to those who wait for it.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// A link came up, or went down once more: another one may be due first.
+    pub links: bool,
+    /// This provider can be reached again, or for the first time.
+    pub came_up: Option<ProviderName>,
+    /// Something that stood in a target's way may have gone.
+    pub returned: bool,
+    /// The way to the cloud is in another state, for this reason.
+    pub connectivity: Option<(Connectivity, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -98,11 +90,13 @@ pub(super) enum Obstacle {
 impl Health {
     /// Nothing is known yet.
     pub fn new(config: &Config) -> Self {
-        let links = config
-            .providers
-            .iter()
-            .map(|(name, provider)| (name.clone(), (provider.place, Link::Unknown)));
-        Self { rules: config.routing.clone(), links: links.collect(), targets: BTreeMap::new() }
+        Self {
+            rules: config.routing.clone(),
+            links: Links::new(config),
+            targets: BTreeMap::new(),
+            changes: Changes::default(),
+            told: Connectivity::Unknown,
+        }
     }
 
     /// What is still true under another configuration: what is known of providers whose address
@@ -116,6 +110,8 @@ impl Health {
         for known in next.targets.values_mut() {
             known.breaker.undecided();
         }
+        // Where the cloud is still there, a reload is no news.
+        next.told = self.told;
         next
     }
 
@@ -137,7 +133,7 @@ impl Health {
             Outcome::Success => {
                 self.probed(&target.provider, Ok(()), now);
                 // A target with nothing against it needs no entry.
-                self.targets.remove(target);
+                self.changes.returned |= self.targets.remove(target).is_some();
             }
             Outcome::Fault(why) => {
                 self.probed(&target.provider, Ok(()), now);
@@ -165,21 +161,42 @@ impl Health {
         found: Result<(), (LinkFault, String)>,
         now: Instant,
     ) {
-        let Some((place, link)) = self.links.get_mut(provider) else { return };
-        *link = match found {
-            Ok(()) => Link::Up,
-            Err((fault, why)) => link.failed(fault, why, *place, now),
-        };
+        let change = self.links.found(provider, found, now);
+        self.changes.links |= change.any;
+        if change.came_up {
+            self.changes.came_up = Some(provider.clone());
+            self.changes.returned = true;
+        }
     }
 
-    /// Providers that cannot be reached, or were never tried, each with when to probe it.
+    /// The network changed: what is known of the ways may be true no longer.
+    pub fn network_changed(&mut self, now: Instant) {
+        self.links.network_changed(now);
+        self.changes.links = true;
+    }
+
+    /// What has changed since this was last asked.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut changes = std::mem::take(&mut self.changes);
+        if changes.links {
+            let (now, why) = self.links.connectivity();
+            // Unknown is where every configuration begins: no news.
+            if now != self.told && now != Connectivity::Unknown {
+                self.told = now;
+                changes.connectivity = Some((now, why));
+            }
+        }
+        changes
+    }
+
+    /// Providers that are worth a probe, each with when it is due.
     pub fn next_probes(&self, now: Instant) -> Vec<(ProviderName, Instant)> {
-        let due = self.links.iter().filter_map(|(name, (_, link))| match link {
-            Link::Up => None,
-            Link::Unknown => Some((name.clone(), now)),
-            Link::Down(down) => Some((name.clone(), down.retry_at)),
-        });
-        due.collect()
+        self.links.next_probes(now)
+    }
+
+    /// A provider whose certificate is not valid now, if there is one.
+    pub fn clock_fault(&self) -> Option<String> {
+        self.links.clock_fault()
     }
 
     fn change(&mut self, target: &Target, work: impl FnOnce(&mut TargetHealth, &Routing)) {
@@ -211,8 +228,7 @@ impl Health {
 
     /// What stands in the way of an attempt now.
     pub(super) fn obstacle(&self, target: &Target, now: Instant) -> Option<Obstacle> {
-        let link = self.links.get(&target.provider).and_then(|(_, link)| link.down());
-        if let Some(down) = link.filter(|down| now < down.retry_at) {
+        if let Some(down) = self.links.down(&target.provider).filter(|down| now < down.retry_at) {
             return Some(Obstacle::Link(down.fault, down.retry_at - now));
         }
         let known = self.targets.get(target)?;
@@ -231,42 +247,13 @@ impl Health {
         targets.extend(config.models.values().flat_map(|alias| alias.targets.iter()));
         targets.sort();
         targets.dedup();
+        let (connectivity, connectivity_why) = self.links.connectivity();
         Snapshot {
-            connectivity: self.connectivity(),
-            providers: config.providers.keys().map(|name| self.provider_state(name, now)).collect(),
+            connectivity,
+            connectivity_why,
+            providers: self.links.states(now),
             targets: targets.into_iter().map(|target| self.target_state(target, now)).collect(),
         }
-    }
-
-    fn connectivity(&self) -> Connectivity {
-        let cloud = || {
-            self.links.values().filter(|(place, _)| *place == Place::Cloud).map(|(_, link)| link)
-        };
-        let captive =
-            |link: &Link| link.down().is_some_and(|down| down.fault == LinkFault::Captive);
-        if cloud().any(|link| *link == Link::Up) {
-            Connectivity::Online
-        } else if cloud().any(captive) {
-            Connectivity::Captive
-        } else if cloud().next().is_some() && cloud().all(|link| link.down().is_some()) {
-            Connectivity::Offline
-        } else {
-            Connectivity::Unknown
-        }
-    }
-
-    fn provider_state(&self, name: &ProviderName, now: Instant) -> ProviderState {
-        let link = self.links.get(name).map(|(_, link)| link);
-        let (reach, why, retry_in) = match link {
-            None | Some(Link::Unknown) => ("unknown", None, None),
-            Some(Link::Up) => ("up", None, None),
-            Some(Link::Down(down)) => (
-                if down.fault == LinkFault::Captive { "captive" } else { "down" },
-                Some(format!("{}: {}", down.fault, down.why)),
-                Some(down.retry_at.saturating_duration_since(now)),
-            ),
-        };
-        ProviderState { name: name.clone(), reach, why, retry_in }
     }
 
     fn target_state(&self, target: &Target, now: Instant) -> TargetState {
@@ -306,23 +293,12 @@ impl TargetHealth {
 pub struct Snapshot {
     /// The way to the cloud.
     pub connectivity: Connectivity,
+    /// Which providers say so, and why.
+    pub connectivity_why: String,
     /// Every configured provider, by name.
     pub providers: Vec<ProviderState>,
     /// Every target that an alias names or that something is known of, by name.
     pub targets: Vec<TargetState>,
-}
-
-/// How the way to a provider stands.
-#[derive(Debug, Clone)]
-pub struct ProviderState {
-    /// The provider.
-    pub name: ProviderName,
-    /// `up`, `down`, `captive` or `unknown`.
-    pub reach: &'static str,
-    /// What is wrong.
-    pub why: Option<String>,
-    /// When it is tried again.
-    pub retry_in: Option<Duration>,
 }
 
 /// How a target stands.

@@ -1,4 +1,4 @@
-//! The way to a provider: can it be reached, and if not, when is it worth asking again.
+//! The way to one provider: can it be reached, and if not, when is it worth asking again.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,8 +8,11 @@ use crate::config::Place;
 /// Why a provider cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LinkFault {
-    /// A page or a redirect came where an answer should be: a captive portal, most likely.
+    /// A page, a redirect or a stranger's certificate came where an answer should be: a captive
+    /// portal, most likely.
     Captive,
+    /// The certificate is not valid at this time, or this device's clock is wrong.
+    Clock,
     /// No connection came about in time.
     ConnectTimeout,
     /// The name could not be looked up.
@@ -28,6 +31,7 @@ impl fmt::Display for LinkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Captive => "captive portal",
+            Self::Clock => "certificate not valid now: is the clock right?",
             Self::ConnectTimeout => "connect timed out",
             Self::Dns => "name look-up failed",
             Self::Proxy => "proxy failed",
@@ -56,7 +60,16 @@ pub(super) struct Down {
     pub(super) fault: LinkFault,
     pub(super) why: String,
     pub(super) retry_at: Instant,
+    /// Failures in a row, as far as they count for the wait.
     failures: u32,
+}
+
+impl Down {
+    /// The network is another one: it is worth asking at once, and waits begin anew.
+    pub(super) fn ask_anew(&mut self, now: Instant) {
+        self.retry_at = now;
+        self.failures = 0;
+    }
 }
 
 impl Link {
@@ -64,7 +77,7 @@ impl Link {
     /// where asking costs nothing, and longer beyond it, where a look-up may take seconds.
     pub(super) fn failed(&self, fault: LinkFault, why: String, place: Place, now: Instant) -> Self {
         let failures = match self {
-            Self::Down(down) => down.failures.saturating_add(1),
+            Self::Down(down) => down.failures,
             Self::Unknown | Self::Up => 0,
         };
         let (first, longest) = match place {
@@ -72,6 +85,7 @@ impl Link {
             Place::Cloud => (Duration::from_secs(1), Duration::from_secs(30)),
         };
         let wait = first.saturating_mul(1 << failures.min(16)).min(longest);
+        let failures = failures.saturating_add(1);
         Self::Down(Down { fault, why, retry_at: now + wait, failures })
     }
 
@@ -101,6 +115,11 @@ mod tests {
                 let wait = link.down().unwrap().retry_at - now;
                 assert_eq!(wait, Duration::from_millis(want), "{place:?}");
             }
+            let Link::Down(down) = &mut link else { panic!("it is down") };
+            down.ask_anew(now);
+            assert_eq!(down.retry_at, now, "{place:?}");
+            link = link.failed(LinkFault::Refused, String::new(), place, now);
+            assert_eq!(link.down().unwrap().retry_at - now, Duration::from_millis(waits[0]));
         }
     }
 }

@@ -7,11 +7,13 @@
 mod breaker;
 mod health;
 mod link;
+mod links;
 mod plan;
 mod resolve;
 
-pub use health::{Connectivity, Health, Outcome, ProviderState, Snapshot, TargetState};
+pub use health::{Changes, Health, Outcome, Snapshot, TargetState};
 pub use link::LinkFault;
+pub use links::{Connectivity, ProviderState};
 pub use plan::{Known, Plan, Reason, Step, Verdict, plan};
 pub use resolve::{Listings, Resolution, Resolves, Route, resolve};
 

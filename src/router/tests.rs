@@ -286,6 +286,83 @@ fn only_what_is_not_known_to_be_up_is_probed() {
 }
 
 #[test]
+fn a_change_of_the_network_has_every_way_looked_at_again() {
+    let (mut health, start) = (Health::new(&config()), Instant::now());
+    let after = |seconds| start + Duration::from_secs(seconds);
+    let due = |health: &Health| {
+        let due = health.next_probes(start).into_iter();
+        due.map(|(name, at)| (name.to_string(), (at - start).as_secs())).collect::<Vec<_>>()
+    };
+    let named = |name: &str, seconds| (name.to_owned(), seconds);
+    health.record(&target("box/small"), Outcome::Success, start);
+    health.probed(&Arc::from("lan"), Ok(()), start);
+    for _ in 0..5 {
+        health.record(&target("far/big"), refused(), start);
+    }
+    assert_eq!(due(&health), [named("far", 16)]);
+    health.network_changed(after(2));
+    assert_eq!(due(&health), [named("box", 2), named("far", 2), named("lan", 2)]);
+    assert_eq!(planned(&health, "both", Ok(Locality::Any), after(2)), "take take");
+    // What fails again waits as after a first failure.
+    health.record(&target("far/big"), refused(), after(2));
+    health.probed(&Arc::from("box"), Ok(()), after(2));
+    assert_eq!(due(&health), [named("far", 3), named("lan", 2)]);
+    // A network that changes all the time has what is up probed now and then, and not for ever.
+    health.probed(&Arc::from("lan"), Ok(()), after(2));
+    for second in 3..9 {
+        health.network_changed(after(second));
+    }
+    assert_eq!(due(&health), [named("box", 12), named("far", 8), named("lan", 12)]);
+    health.probed(&Arc::from("box"), Ok(()), after(12));
+    health.network_changed(after(13));
+    assert_eq!(due(&health), [named("box", 22), named("far", 13), named("lan", 12)]);
+}
+
+#[test]
+fn changes_are_told_once_and_only_where_there_is_news() {
+    let (mut health, now) = (Health::new(&config()), Instant::now());
+    let far: Arc<str> = Arc::from("far");
+    let news = |health: &mut Health| {
+        let changes = health.take_changes();
+        let words = changes.connectivity.map(|(state, why)| format!("{state}, {why}"));
+        (changes.links, changes.returned, words.unwrap_or_default())
+    };
+    let none = (false, false, String::new());
+    assert_eq!(news(&mut health), none);
+    health.probed(&Arc::from("box"), Ok(()), now);
+    assert_eq!(news(&mut health), (true, true, String::new()));
+    health.probed(&far, Err((LinkFault::Dns, "no".to_owned())), now);
+    let offline = "offline, far: name look-up failed".to_owned();
+    assert_eq!(news(&mut health), (true, false, offline));
+    health.probed(&far, Err((LinkFault::Refused, "no".to_owned())), now);
+    assert_eq!(news(&mut health), (true, false, String::new()), "still offline");
+    health.record(&target("far/big"), Outcome::Success, now);
+    assert_eq!(news(&mut health), (true, true, "online, reached: far".to_owned()));
+    health.record(&target("far/big"), Outcome::Success, now);
+    assert_eq!(news(&mut health), none, "nothing stood in its way");
+    health.record(&target("far/big"), fault(), now);
+    assert_eq!(news(&mut health), none);
+    health.record(&target("far/big"), Outcome::Success, now);
+    assert_eq!(news(&mut health), (false, true, String::new()), "trouble is over");
+    let mut next = health.carry_over(&config());
+    next.probed(&Arc::from("box"), Ok(()), now);
+    next.probed(&far, Ok(()), now);
+    assert_eq!(news(&mut next), (true, true, String::new()), "a reload is no news of the cloud");
+    next.probed(&far, Err((LinkFault::Captive, "page".to_owned())), now);
+    assert_eq!(news(&mut next), (true, false, "captive, far: captive portal".to_owned()));
+}
+
+#[test]
+fn a_certificate_of_another_time_points_at_the_clock() {
+    let (mut health, now) = (Health::new(&config()), Instant::now());
+    assert_eq!(health.clock_fault(), None);
+    health.record(&target("far/big"), Outcome::Link(LinkFault::Clock, "expired".to_owned()), now);
+    assert_eq!(health.clock_fault().as_deref(), Some("far: expired"));
+    health.probed(&Arc::from("far"), Ok(()), now);
+    assert_eq!(health.clock_fault(), None);
+}
+
+#[test]
 fn a_client_that_makes_up_targets_fills_no_memory() {
     let (mut health, start) = (Health::new(&config()), Instant::now());
     health.record(&target("far/big"), limited(Some(3600)), start);
