@@ -21,7 +21,7 @@ use crate::budget::{self, Budget};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
-use crate::provider::{Providers, Upstream};
+use crate::provider::{Clock, Providers, Upstream};
 use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
 use crate::server::{self, Gateway, Hands};
 use crate::telemetry::{Metrics, log};
@@ -94,7 +94,7 @@ async fn run(
 ) -> Result<(), AppError> {
     let mut signals = Signals::new().map_err(AppError::Runtime)?;
     let tasks = Tasks::new();
-    let parts = Parts { config: Arc::new(config), background: Tasks::new() };
+    let parts = Parts { config: Arc::new(config), background: Tasks::new(), clock: Arc::default() };
     let listeners = server::bind(&parts.config.server).map_err(AppError::Listen)?;
     let queue = start_queue(&parts.config).map_err(AppError::Runtime)?;
     let gateway = parts.gateway(queue.clone()).map_err(AppError::Parts)?;
@@ -141,13 +141,14 @@ async fn second_stop(signals: &mut Signals) {
 struct Parts {
     config: Arc<Config>,
     background: Tasks,
+    clock: Arc<Clock>,
 }
 
 impl Parts {
     fn gateway(&self, queue: Queue) -> io::Result<Arc<Gateway>> {
         let metrics = Arc::new(Metrics::default());
         let budget = Budget::new(budget_bytes(&self.config));
-        let providers = Providers::new(&self.config, &self.background)?;
+        let providers = Providers::new(&self.config, &self.background, &self.clock)?;
         let dispatch = Dispatch::new(
             Arc::clone(&self.config),
             providers,
@@ -198,8 +199,8 @@ fn budget_bytes(config: &Config) -> u64 {
 fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) {
     let old = gateway.dispatch();
     let made = loaded.map_err(|error| error.to_string()).and_then(|config| {
-        let providers =
-            Providers::new(&config, &parts.background).map_err(|error| error.to_string())?;
+        let providers = Providers::new(&config, &parts.background, &parts.clock)
+            .map_err(|error| error.to_string())?;
         Ok((Arc::new(config), providers))
     });
     match made {
@@ -294,7 +295,8 @@ pub struct ProbeReport {
 pub fn probe_all(config: &Config) -> Result<Vec<ProbeReport>, AppError> {
     runtime()?.block_on(async {
         let background = Tasks::new();
-        let providers = Providers::new(config, &background).map_err(AppError::Parts)?;
+        let providers =
+            Providers::new(config, &background, &Arc::default()).map_err(AppError::Parts)?;
         let mut reports = Vec::new();
         for upstream in providers.iter() {
             let (ok, detail) = match upstream.probe().await {

@@ -40,7 +40,7 @@
 //! | | [`app`] | the composition root: configuration, parts, tasks, drain | may name every module |
 //! | 4 | [`server`] | listeners, connections, limits, paths, error kinds as statuses | the only HTTP server |
 //! | 3 | [`dispatch`] | one request's life: plan, attempt, retry, fall back | |
-//! | 2 | [`provider`] | client pools, one attempt with its deadlines, free probes | the only HTTP client and TLS |
+//! | 2 | [`provider`] | client pools, one attempt with its deadlines, free probes; the clock of certificates, the kernel's word of network changes | the only HTTP client, TLS and netlink |
 //! | 2 | [`router`] | names to targets; breakers, pauses, links | no I/O, no clock: the time comes in |
 //! | 1 | [`dialect`] | wire formats, both ways | no I/O, no clock, no logging |
 //! | 1 | [`telemetry`] | logs, counters, histograms | |
@@ -66,8 +66,9 @@
 //! 2. **Nothing is held that was not reserved.** What a client or a provider decides the size of is
 //!    taken from the [`budget::Budget`] first. A reservation never waits: 503, or 413.
 //! 3. **A link is no target.** That a provider cannot be reached (DNS, connect, TLS, a captive
-//!    portal) says nothing of its models: it marks the way down, at once for all of them, and
-//!    never opens a breaker.
+//!    portal, a clock that is wrong) says nothing of its models: it marks the way down, at once for
+//!    all of them, and never opens a breaker. It is asked again after a pause that grows, and at
+//!    once when the kernel says that the network changed.
 //! 4. **`local` fails closed**, also against models that a local Ollama runs in a cloud.
 //! 5. **A cut prompt is no answer.** An Ollama that reports as many prompt tokens as its window has
 //!    answered another question.

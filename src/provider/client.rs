@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::config::{Key, Place, Provider, ProviderKind, Proxy, Secret};
 use crate::dialect::anthropic;
 use crate::lifecycle::Tasks;
+use crate::provider::clock::Clock;
 use crate::provider::connect::{ConnectError, Connector};
 use crate::provider::http1::{Body, Head, NoHead, exchange};
 use crate::provider::pool::Pool;
@@ -41,10 +42,15 @@ pub(super) struct Response {
 impl HttpClient {
     /// # Errors
     /// Where `ca_file` cannot be used, or a header value is none.
-    pub(super) fn new(config: &Provider, proxy: &Proxy, background: Tasks) -> io::Result<Self> {
+    pub(super) fn new(
+        config: &Provider,
+        proxy: &Proxy,
+        background: Tasks,
+        clock: Arc<Clock>,
+    ) -> io::Result<Self> {
         let is_https = config.base_url.https;
         let tls = match is_https {
-            true => Some(Arc::new(Tls::new(config.ca_file.as_deref())?)),
+            true => Some(Arc::new(Tls::new(config, clock)?)),
             false => None,
         };
         let proxy = intercept(config, proxy);
@@ -65,6 +71,11 @@ impl HttpClient {
         let key = config.api_key.clone().map(Key::new);
         let key_field = key_field(config.kind);
         Ok(Self { connector, pool, standing, key, key_field, through_proxy })
+    }
+
+    /// Closes the connections that wait for a request.
+    pub(super) fn close_idle(&self) {
+        self.pool.clear();
     }
 
     /// Sends a POST with a JSON body and waits until `until` for the response's head.

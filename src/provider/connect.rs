@@ -101,7 +101,12 @@ async fn handshake(
         ConnectError::new(LinkFault::Tls, "the host is no name a certificate can have".to_owned())
     })?;
     let connector = TlsConnector::from(tls.config());
-    connector.connect(name, tcp).await.map_err(|error| from_tls(&error))
+    let stream = connector.connect(name, tcp).await.map_err(|error| {
+        let (fault, detail) = tls.failed(&error);
+        ConnectError::new(fault, detail)
+    })?;
+    tls.succeeded();
+    Ok(stream)
 }
 
 /// Why no connection came about.
@@ -143,28 +148,6 @@ fn from_tcp(error: &(dyn StdError + 'static)) -> ConnectError {
 fn through_proxy(error: &(dyn StdError + 'static)) -> ConnectError {
     let why = find::<io::Error>(error).map_or_else(|| error.to_string(), ToString::to_string);
     ConnectError::new(LinkFault::Proxy, why)
-}
-
-fn from_tls(error: &io::Error) -> ConnectError {
-    let why = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .map_or_else(|| error.to_string(), describe_tls);
-    ConnectError::new(LinkFault::Tls, why)
-}
-
-/// A certificate that is not valid *now* is on a device most often a clock that is wrong.
-fn describe_tls(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Bad;
-    match error {
-        rustls::Error::InvalidCertificate(
-            Bad::Expired
-            | Bad::ExpiredContext { .. }
-            | Bad::NotValidYet
-            | Bad::NotValidYetContext { .. },
-        ) => format!("{error} (is this device's clock right?)"),
-        other => other.to_string(),
-    }
 }
 
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {

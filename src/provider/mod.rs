@@ -4,17 +4,23 @@
 //! load, the call, the status. What comes back is an [`Exchange`]: a body to be pumped, or a
 //! [`Failure`] that says what the target's health learns and what may be tried next. Nothing
 //! here decides which target that is: `dispatch` does.
+//!
+//! Two things of the device that only providers need are here as well: the [`Clock`] by which their
+//! certificates are judged, and the [`NetworkChanges`] after which the ways to them are looked at
+//! again.
 
 mod ability;
 mod about;
 mod attempt;
 mod call;
 mod client;
+mod clock;
 mod connect;
 mod context;
 mod failure;
 mod http1;
 mod listing;
+mod network;
 mod ollama;
 mod pool;
 mod probe;
@@ -41,7 +47,9 @@ use crate::provider::wire::Paths;
 
 pub use about::{About, MOST_ABOUT, Untold};
 pub use call::{Call, ChatCall, CountCall, EmbedCall, Original};
+pub use clock::Clock;
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
+pub use network::NetworkChanges;
 pub use pump::Pump;
 pub use slots::Turn;
 
@@ -50,33 +58,42 @@ const TRANSFER_END: Duration = Duration::from_secs(1);
 
 /// All configured providers.
 #[derive(Debug, Clone)]
-pub struct Providers(BTreeMap<ProviderName, Arc<Upstream>>);
+pub struct Providers {
+    all: BTreeMap<ProviderName, Arc<Upstream>>,
+    clock: Arc<Clock>,
+}
 
 impl Providers {
     /// Makes a client for each provider. Nothing is connected yet.
     ///
     /// # Errors
     /// Where a `ca_file` or an address cannot be used; the message names the provider.
-    pub fn new(config: &Config, background: &Tasks) -> io::Result<Self> {
+    pub fn new(config: &Config, background: &Tasks, clock: &Arc<Clock>) -> io::Result<Self> {
         let mut all = BTreeMap::new();
         for (name, provider) in &config.providers {
-            let upstream = Upstream::new(Arc::clone(provider), &config.proxy, background.clone())
+            let (provider, clock) = (Arc::clone(provider), Arc::clone(clock));
+            let upstream = Upstream::new(provider, &config.proxy, background.clone(), clock)
                 .map_err(|error| {
-                io::Error::new(error.kind(), format!("providers.{name}: {error}"))
-            })?;
+                    io::Error::new(error.kind(), format!("providers.{name}: {error}"))
+                })?;
             all.insert(Arc::clone(name), Arc::new(upstream));
         }
-        Ok(Self(all))
+        Ok(Self { all, clock: Arc::clone(clock) })
     }
 
     /// The provider of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Upstream>> {
-        self.0.get(name)
+        self.all.get(name)
     }
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
-        self.0.values()
+        self.all.values()
+    }
+
+    /// The clock by which their certificates are judged.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
     }
 }
 
@@ -98,9 +115,14 @@ impl fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    fn new(config: Arc<Provider>, proxy: &Proxy, background: Tasks) -> io::Result<Self> {
+    fn new(
+        config: Arc<Provider>,
+        proxy: &Proxy,
+        background: Tasks,
+        clock: Arc<Clock>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            http: HttpClient::new(&config, proxy, background.clone())?,
+            http: HttpClient::new(&config, proxy, background.clone(), clock)?,
             slots: Slots::new(config.max_concurrent, config.max_waiting),
             models: Models::default(),
             listing: Listing::default(),
@@ -113,6 +135,12 @@ impl Upstream {
     /// Its configuration.
     pub fn config(&self) -> &Arc<Provider> {
         &self.config
+    }
+
+    /// Forgets the connections that wait for a request: on another network they lead nowhere,
+    /// without a word.
+    pub fn close_idle(&self) {
+        self.http.close_idle();
     }
 
     /// Whether a model of it is known to run beyond the device and its LAN.

@@ -61,6 +61,11 @@ impl Pool {
         }
     }
 
+    /// Closes all of them.
+    pub(super) fn clear(&self) {
+        self.lock().waiting.clear();
+    }
+
     /// Closes the connections whose time is over. Returns when the next one's is, if there is one.
     fn close_old(&self) -> Option<Instant> {
         let mut idle = self.lock();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsAcceptor;
 
@@ -70,12 +71,12 @@ fn a_portals_page_from_a_local_provider_says_nothing_of_the_cloud() {
 }
 
 /// A provider behind TLS, as `localhost`, and the file of the authority that is trusted.
-fn behind_tls(acceptor: TlsAcceptor, ca_file: &Path) -> (OpenAi, String) {
+fn behind_tls(acceptor: TlsAcceptor, place: &str, ca_file: &Path) -> (OpenAi, String) {
     let fake = OpenAi::on_fake(Fake::with_tls(acceptor));
     fake.says("over TLS");
     let address = format!("https://localhost:{}/v1", fake.port());
     let ca_file = format!("ca_file = \"{}\"", ca_file.display());
-    let table = openai::table("first", &address, "cloud", &ca_file);
+    let table = openai::table("first", &address, place, &ca_file);
     (fake, table)
 }
 
@@ -84,7 +85,7 @@ fn a_right_certificate_is_taken() {
     run(async {
         let (authority, folder) = (Authority::new(), Folder::new());
         let ca_file = authority.write(&folder.0);
-        let (fake, table) = behind_tls(authority.server("localhost"), &ca_file);
+        let (fake, table) = behind_tls(authority.server("localhost"), "cloud", &ca_file);
         let pair = Pair::with(&table, "").await;
         for stream in [false, true] {
             let answer = pair.ask_both(stream).await.expect(200);
@@ -95,28 +96,48 @@ fn a_right_certificate_is_taken() {
     });
 }
 
+/// Asks a first provider behind this server, and wants the second one's answer. Returns how the
+/// way to the first one stands then, the pair, and the fake.
+async fn wrong_certificate(
+    fault: &str,
+    server: TlsAcceptor,
+    place: &str,
+    ca: &Path,
+) -> (Value, Pair, OpenAi) {
+    let (fake, table) = behind_tls(server, place, ca);
+    let pair = Pair::new(&table).await;
+    pair.assert_second(&pair.ask_both(false).await, false, fault);
+    assert!(fake.handshakes_failed() > 0, "{fault}: it was tried");
+    assert_eq!((fake.bytes(), fake.chats()), (0, 0), "{fault}: no byte of the request");
+    (pair.provider("first").await, pair, fake)
+}
+
 #[test]
-fn a_wrong_certificate_gets_no_byte_of_the_request() {
+fn a_strangers_certificate_is_a_portals_in_the_cloud_and_none_on_the_lan() {
     run(async {
         let (authority, stranger, folder) = (Authority::new(), Authority::new(), Folder::new());
         let ca_file = authority.write(&folder.0);
-        let servers = [
-            ("wrong name", authority.server("portal.example")),
-            ("expired", authority.expired("localhost")),
-            ("unknown authority", stranger.server("localhost")),
-        ];
-        for (fault, server) in servers {
-            let (fake, table) = behind_tls(server, &ca_file);
-            let pair = Pair::new(&table).await;
-            let answer = pair.ask_both(false).await;
-            pair.assert_second(&answer, false, fault);
-            assert!(fake.handshakes_failed() > 0, "{fault}: it was tried");
-            assert_eq!((fake.bytes(), fake.chats()), (0, 0), "{fault}");
-            let reach = pair.provider("first").await;
-            assert_eq!(reach["reach"], "down", "{fault}: {reach}");
-            if fault == "expired" {
-                let why = reach["why"].as_str().unwrap_or_default();
-                assert!(why.contains("clock"), "a device's clock may be wrong: {why}");
+        for (place, reach, words) in
+            [("cloud", "captive", "captive portal"), ("local", "down", "TLS")]
+        {
+            let servers = [
+                ("wrong name", authority.server("portal.example")),
+                ("unknown authority", stranger.server("localhost")),
+                ("self-signed", Authority::self_signed("localhost")),
+            ];
+            for (fault, server) in servers {
+                let (first, pair, _fake) = wrong_certificate(fault, server, place, &ca_file).await;
+                assert_eq!(first["reach"], reach, "{fault}: {first}");
+                let why = first["why"].as_str().unwrap_or_default();
+                assert!(why.starts_with(words), "{fault}: {why}");
+                assert_eq!(why.contains("sign-in page"), place == "cloud", "{fault}: {why}");
+                assert_ne!(
+                    pair.target("first/tiny").await["state"],
+                    "open",
+                    "no breaker's business"
+                );
+                let refused = pair.chat("one", "hello").await.expect(503);
+                assert_eq!(refused.error().0, "no_target_available", "{fault}");
             }
         }
     });
@@ -133,6 +154,7 @@ fn the_built_in_roots_do_not_know_a_self_signed_authority() {
         let pair = Pair::new(&table).await;
         pair.assert_second(&pair.ask_both(true).await, true, "self-signed");
         assert_eq!(fake.bytes(), 0);
+        assert_eq!(pair.provider("first").await["reach"], "captive");
     });
 }
 
