@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | one accept loop a listener | a free place, a connection, the drain |
 //! | one task a connection | the client, the provider, the drain |
-//! | prober | the health of a provider, its next probe |
+//! | prober | the health of a provider, its next probe, the probes under way |
+//! | network watch | the kernel, the drain |
 //! | watchdog | half the interval that systemd gave, the queue's thread |
 //! | worker, and one task a job that runs | the queue's line, the targets, the drain |
 //! | `serve` itself | signals |
 
+use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use crate::budget::{self, Budget};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
-use crate::provider::{Clock, Providers, Upstream};
+use crate::provider::{Clock, NetworkChanges, Providers, Upstream};
 use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
 use crate::server::{self, Gateway, Hands};
 use crate::telemetry::{Metrics, log};
@@ -110,6 +112,7 @@ async fn run(
     let hands = Arc::new(Hands(Arc::clone(&gateway)));
     tasks.spawn(queue::work(queue.clone(), hands, gateway.drain.clone(), tasks.clone()));
     tasks.spawn(probe(Arc::clone(&gateway)));
+    tasks.spawn(watch_network(Arc::clone(&gateway)));
     notify.ready();
     while let Signal::Reload = signals.next().await {
         notify.reloading();
@@ -240,14 +243,14 @@ async fn watch_dog(notify: Notify, drain: Drain, queue: Queue) {
     }
 }
 
-/// Probes providers that cannot be reached, or were never tried.
+/// Probes providers that are worth it, under the configuration that is served now.
 async fn probe(gateway: Arc<Gateway>) {
     let drain = gateway.drain.clone();
     loop {
         let dispatch = gateway.dispatch();
         tokio::select! {
             () = drain.started() => return,
-            () = dispatch.probe_next() => {}
+            () = dispatch.probe() => {}
         }
     }
 }
@@ -275,6 +278,24 @@ pub fn export(path: &Path, mut write: impl FnMut(&str)) -> Result<usize, String>
             count += 1;
         }
     }
+}
+
+/// Has every provider looked at again when the network changed.
+async fn watch_network(gateway: Arc<Gateway>) {
+    let drain = gateway.drain.clone();
+    let watching = async {
+        let mut changes = NetworkChanges::listen()?;
+        loop {
+            changes.next().await?;
+            gateway.dispatch().network_changed();
+        }
+    };
+    let ended: Result<Infallible, io::Error> = tokio::select! {
+        () = drain.started() => return,
+        ended = watching => ended,
+    };
+    let Err(error) = ended;
+    tracing::info!(%error, "changes of the network cannot be seen; probes alone find out");
 }
 
 /// What a probe of one provider found.

@@ -1,6 +1,7 @@
 //! `edgehold status` and `edgehold explain`: what the running service says of itself.
 
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -53,7 +54,11 @@ fn describe(state: &Value) -> String {
         ],
         vec!["state".to_owned(), text(state, "/state")],
         vec!["up".to_owned(), format!("{} s", text(state, "/uptime_seconds"))],
-        vec!["way to cloud".to_owned(), text(state, "/connectivity")],
+        vec![
+            "way to cloud".to_owned(),
+            format!("{} ({})", text(state, "/connectivity"), text(state, "/connectivity_why")),
+        ],
+        vec!["clock".to_owned(), clock(state)],
         vec![
             "memory".to_owned(),
             format!(
@@ -107,6 +112,13 @@ fn jobs(state: &Value) -> String {
     line
 }
 
+fn clock(state: &Value) -> String {
+    let suspect = state.pointer("/clock/why").and_then(Value::as_str);
+    let seconds = state.pointer("/clock/now").and_then(Value::as_u64).unwrap_or_default();
+    let now = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+    suspect.map_or_else(|| now.clone(), |why| format!("{now}: {why}"))
+}
+
 fn explained(model: &str, answer: &Value) -> String {
     let plan = answer.get("edgehold").unwrap_or(&Value::Null);
     let head = format!(
@@ -147,12 +159,18 @@ mod tests {
     fn people_can_read_it() {
         let state = json!({
             "version": "1", "target": "t", "state": "ready", "connectivity": "offline",
+            "connectivity_why": "far: connection refused",
+            "clock": {"now": 60, "floor": 1_700_000_000, "suspect": true, "why": "too early"},
             "memory": {"resident_bytes": 2048, "cap_bytes": 4096},
             "providers": [{"name": "local", "place": "local", "reach": "down", "why": "refused"}],
             "targets": [], "config": {"source": null, "reload_error": "bad"},
         });
         let shown = describe(&state);
-        assert!(shown.contains("way to cloud  offline\n"), "{shown}");
+        assert!(shown.contains("way to cloud  offline (far: connection refused)\n"), "{shown}");
+        assert!(
+            shown.contains("clock         Thu, 01 Jan 1970 00:01:00 GMT: too early\n"),
+            "{shown}"
+        );
         assert!(shown.contains("2 KiB resident, cap 4 KiB"), "{shown}");
         assert!(shown.contains("local  local  down   refused\n"), "{shown}");
         assert!(shown.contains("refused:\nbad\n"), "{shown}");

@@ -14,6 +14,7 @@ mod count;
 mod cut;
 mod embed;
 mod memory;
+mod probe;
 mod refusal;
 mod retry;
 mod stream;
@@ -24,12 +25,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::chat::{Error, Kind, Need};
 use crate::config::{Config, Conflict, Locality, Place, Target};
+use crate::dispatch::probe::News;
 use crate::dispatch::retry::Backoff;
 use crate::dispatch::trial::Trial;
 use crate::provider::{Call, Failure, Next, Providers, Upstream};
@@ -44,6 +45,7 @@ pub use chat::{ChatJob, Sent};
 pub use count::{CountJob, Counted};
 pub use embed::EmbedJob;
 pub use memory::budget_error;
+pub use probe::ClockState;
 pub use refusal::Refusal;
 pub use stream::AnswerStream;
 
@@ -54,9 +56,7 @@ pub struct Dispatch {
     config: Arc<Config>,
     providers: Providers,
     health: Mutex<Health>,
-    /// Woken whenever the health of a provider may have changed: the prober waits for it.
-    changed: Notify,
-    returned: watch::Sender<u64>,
+    news: News,
     metrics: Arc<Metrics>,
     budget: Arc<Budget>,
 }
@@ -106,15 +106,8 @@ impl Dispatch {
             Some(before) => Health::carry_over(&before.health(), &config),
             None => Health::new(&config),
         };
-        Arc::new(Self {
-            config,
-            providers,
-            health: Mutex::new(health),
-            changed: Notify::new(),
-            returned: before.map_or_else(|| watch::Sender::new(0), |it| it.returned.clone()),
-            metrics,
-            budget,
-        })
+        let news = before.map_or_else(News::default, |before| before.news.carry_over());
+        Arc::new(Self { config, providers, health: Mutex::new(health), news, metrics, budget })
     }
 
     /// The configuration that it serves.
@@ -237,44 +230,6 @@ impl Dispatch {
         self.providers
             .get(&target.provider)
             .is_some_and(|upstream| upstream.is_remote(&target.model))
-    }
-
-    /// Waits until a provider that cannot be reached, or was never tried, is due for a probe;
-    /// then probes it. The prober task calls this again and again.
-    pub async fn probe_next(&self) {
-        let due = self.health().next_probes(Instant::now().into_std());
-        let Some((name, at)) = due.into_iter().min_by_key(|(_, at)| *at) else {
-            return self.changed.notified().await;
-        };
-        tokio::select! {
-            () = self.changed.notified() => return,
-            () = tokio::time::sleep_until(Instant::from_std(at)) => {}
-        }
-        let Some(upstream) = self.providers.get(&name) else { return };
-        let found = upstream.probe().await;
-        match &found {
-            Ok(()) => {
-                tracing::info!(provider = %name, "provider can be reached");
-            }
-            Err((fault, why)) => {
-                tracing::debug!(provider = %name, %fault, why, "provider cannot be reached");
-            }
-        }
-        let up = found.is_ok();
-        self.health().probed(&name, found, Instant::now().into_std());
-        if up {
-            self.returned.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// Changes when something that stood in a target's way may have gone.
-    pub fn returns(&self) -> watch::Receiver<u64> {
-        self.returned.subscribe()
-    }
-
-    /// Lets the prober look again: another configuration may be served now.
-    pub fn wake_prober(&self) {
-        self.changed.notify_one();
     }
 
     /// Tries the route's targets until one answers.

@@ -40,7 +40,8 @@ impl Trial {
     pub(super) fn first_token(&self) {
         self.dispatch.metrics.first_token(self.target.name(), self.began.elapsed());
         let provider = &self.target.provider;
-        self.dispatch.health().probed(provider, Ok(()), Instant::now().into_std());
+        let now = Instant::now().into_std();
+        self.dispatch.learn(|health| health.probed(provider, Ok(()), now));
     }
 
     /// The answer was whole.
@@ -59,9 +60,8 @@ impl Trial {
     fn tell(&mut self, outcome: Outcome) {
         self.told = true;
         self.dispatch.metrics.attempt(self.target.name(), label(&outcome));
-        self.dispatch.health().record(&self.target, outcome, Instant::now().into_std());
-        self.dispatch.changed.notify_one();
-        self.dispatch.returned.send_modify(|count| *count += 1);
+        let now = Instant::now().into_std();
+        self.dispatch.learn(|health| health.record(&self.target, outcome, now));
     }
 }
 

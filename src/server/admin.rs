@@ -74,6 +74,8 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
         "uptime_seconds": gateway.began.elapsed().as_secs(),
         "state": if gateway.drain.is_draining() { "draining" } else { "ready" },
         "connectivity": snapshot.connectivity.to_string(),
+        "connectivity_why": snapshot.connectivity_why,
+        "clock": clock(dispatch),
         "memory": {
             "cap_bytes": config.memory.cap,
             "budget_bytes": gateway.budget.capacity(),
@@ -121,6 +123,16 @@ fn queue(facts: &Facts) -> Value {
         "quota_bytes": facts.quota,
         "since_start": totals,
         "set_aside": set_aside,
+    })
+}
+
+fn clock(dispatch: &Dispatch) -> Value {
+    let clock = dispatch.clock_state();
+    json!({
+        "now": clock.now,
+        "floor": clock.floor,
+        "suspect": clock.why.is_some(),
+        "why": clock.why,
     })
 }
 

@@ -23,11 +23,12 @@ pub(super) fn render(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=10>\
          <meta name=viewport content='width=device-width'><title>edgehold</title>\
-         <style>{STYLE}</style><h1>edgehold {}</h1><p>{}, way to the cloud: {}. \
+         <style>{STYLE}</style><h1>edgehold {}</h1><p>{}, way to the cloud: {} ({}). \
          {} connections, {} streams. Memory: {} KiB resident of {} KiB.</p>",
         text(&state, "/version"),
         text(&state, "/state"),
         text(&state, "/connectivity"),
+        text(&state, "/connectivity_why"),
         text(&state, "/connections"),
         text(&state, "/streams"),
         kib(&state, "/memory/resident_bytes"),
@@ -35,6 +36,9 @@ pub(super) fn render(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
     );
     if let Some(error) = state.pointer("/config/reload_error").and_then(Value::as_str) {
         let _infallible = write!(page, "<p><b>The last reload failed:</b> {}</p>", escaped(error));
+    }
+    if let Some(why) = state.pointer("/clock/why").and_then(Value::as_str) {
+        let _infallible = write!(page, "<p><b>The clock may be wrong:</b> {}</p>", escaped(why));
     }
     jobs(&mut page, &state);
     table(&mut page, &state, "providers", &["name", "place", "reach", "why"]);

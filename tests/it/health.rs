@@ -1,6 +1,8 @@
 //! The breaker and the connectivity state, as /status and /metrics show them.
 
-use crate::support::{Act, Gateway, Ollama, OpenAi, Pair, alias, openai, reply, run, until};
+use crate::support::{
+    Act, Gateway, NO_RETRY, Ollama, OpenAi, Pair, alias, openai, reply, run, until,
+};
 
 const BREAKER: &str =
     "[routing]\nretries = 0\nbreaker_failures = 3\nbreaker_cooldown = \"300ms\"\n";
@@ -147,6 +149,48 @@ fn connectivity_is_told_by_attempts_and_probes() {
         connectivity("online").await;
         assert!(cloud.count("/v1/models") > 0, "probed with what costs nothing");
         assert_eq!(cloud.chats(), 1);
+    });
+}
+
+#[test]
+fn a_change_of_the_way_to_the_cloud_is_one_line_with_its_reason() {
+    run(async {
+        let mut cloud = OpenAi::saying("here");
+        let tables = cloud.cloud("cloud") + &alias("big", &["cloud/gpt-test"]) + NO_RETRY;
+        let gateway = Gateway::with(&tables).await;
+        let lines = |state: &str| {
+            let log = gateway.log();
+            let lines = log.lines().filter(|line| line.contains("way to the cloud changed"));
+            lines.filter(|line| line.contains(state)).count()
+        };
+        let becomes = async |state: &str, why: &str| {
+            until(state, async || {
+                let status = gateway.status().await;
+                (status["connectivity"] == state).then(|| {
+                    assert_eq!(status["connectivity_why"], why);
+                })
+            })
+            .await;
+        };
+        becomes("online", "reached: cloud").await;
+        cloud.down().await;
+        for _ in 0..3 {
+            gateway.chat("big", "hello").await.expect(503);
+        }
+        becomes("offline", "cloud: connection refused").await;
+        assert!(gateway.page().await.contains("offline (cloud: connection refused)"));
+        assert_eq!((lines("online"), lines("offline")), (1, 1), "{}", gateway.log());
+        cloud.up();
+        gateway.chat("big", "hello").await.expect(200);
+        becomes("online", "reached: cloud").await;
+        // A reload forgets the ways; that they are found again is no news.
+        gateway.rewrite(&tables);
+        gateway.signal("HUP");
+        until("it is reloaded", async || gateway.log().contains("reloaded").then_some(())).await;
+        becomes("online", "reached: cloud").await;
+        cloud.down().await;
+        gateway.chat("big", "hello").await.expect(503);
+        assert_eq!((lines("online"), lines("offline")), (2, 2), "{}", gateway.log());
     });
 }
 

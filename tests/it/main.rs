@@ -22,6 +22,7 @@ mod ask;
 mod bombs;
 mod chat;
 mod cli;
+mod clock;
 mod context;
 mod dialects;
 mod embeddings;

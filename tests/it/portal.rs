@@ -144,6 +144,56 @@ fn a_strangers_certificate_is_a_portals_in_the_cloud_and_none_on_the_lan() {
 }
 
 #[test]
+fn a_certificate_that_is_not_valid_now_points_at_the_clock() {
+    run(async {
+        let (authority, folder) = (Authority::new(), Folder::new());
+        let ca_file = authority.write(&folder.0);
+        for place in ["cloud", "local"] {
+            let servers = [
+                ("not valid yet", authority.not_yet("localhost")),
+                ("expired", authority.expired("localhost")),
+            ];
+            for (fault, server) in servers {
+                let (first, pair, _fake) = wrong_certificate(fault, server, place, &ca_file).await;
+                assert_eq!(first["reach"], "down", "{fault}: {first}");
+                let why = first["why"].as_str().unwrap_or_default();
+                assert!(why.starts_with("certificate not valid now: is the clock right?"), "{why}");
+                assert!(why.contains(fault), "{fault}: {why}");
+                assert_ne!(
+                    pair.target("first/tiny").await["state"],
+                    "open",
+                    "no breaker's business"
+                );
+                let clock = pair.status().await["clock"].clone();
+                assert_eq!(clock["suspect"], true, "{fault}: {clock}");
+                let why = clock["why"].as_str().unwrap_or_default();
+                assert!(why.contains("first") && why.contains(fault), "{fault}: {why}");
+                let page = pair.page().await;
+                assert!(page.contains("The clock may be wrong"), "{page}");
+                let refused = pair.chat("one", "hello").await.expect(503);
+                assert!(refused.error().1.contains("is the clock right?"), "{}", refused.text());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_clock_that_is_right_is_not_suspected() {
+    run(async {
+        let (authority, folder) = (Authority::new(), Folder::new());
+        let (fake, table) =
+            behind_tls(authority.server("localhost"), "cloud", &authority.write(&folder.0));
+        let pair = Pair::with(&table, "").await;
+        pair.ask_both(false).await.expect(200);
+        let clock = pair.status().await["clock"].clone();
+        assert_eq!((&clock["suspect"], &clock["why"]), (&false.into(), &Value::Null), "{clock}");
+        assert!(clock["floor"].as_u64() > Some(1_700_000_000), "the build's time: {clock}");
+        assert!(clock["now"].as_u64() >= clock["floor"].as_u64(), "{clock}");
+        assert_eq!(fake.handshakes_failed(), 0);
+    });
+}
+
+#[test]
 fn the_built_in_roots_do_not_know_a_self_signed_authority() {
     run(async {
         let authority = Authority::new();

@@ -214,6 +214,11 @@ impl Gateway {
         until(&what, async || (self.provider(name).await["reach"] == reach).then_some(())).await;
     }
 
+    /// The page that a browser gets.
+    pub async fn page(&self) -> String {
+        self.ask("GET", "/", &[("Accept", "text/html")], b"").await.expect(200).text()
+    }
+
     pub async fn metrics(&self) -> String {
         self.get("/metrics").await.expect(200).text()
     }
