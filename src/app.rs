@@ -7,6 +7,7 @@
 //! | one task a connection | the client, the provider, the drain |
 //! | prober | the health of a provider, its next probe, the probes under way |
 //! | network watch | the kernel, the drain |
+//! | clock keeper | a minute, the drain |
 //! | watchdog | half the interval that systemd gave, the queue's thread |
 //! | worker, and one task a job that runs | the queue's line, the targets, the drain |
 //! | `serve` itself | signals |
@@ -34,6 +35,11 @@ const BASE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long the queue's thread may take to close its database.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// How often it is seen whether the time of day is worth remembering, and how much later than the
+/// last it has to be: each writes to flash.
+const CLOCK_LOOKED_AT: Duration = Duration::from_mins(1);
+const CLOCK_KEPT: Duration = Duration::from_hours(1);
 
 /// Threads for name look-ups. More than one, so that one hung look-up does not hold up the next.
 const LOOKUP_THREADS: usize = 2;
@@ -101,6 +107,9 @@ async fn run(
     let queue = start_queue(&parts.config).map_err(AppError::Runtime)?;
     let gateway = parts.gateway(queue.clone()).map_err(AppError::Parts)?;
     queue.opened().await;
+    if let Ok(Some(late)) = queue.remembered().await {
+        parts.clock.raise(late);
+    }
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = %listeners.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", "),
@@ -113,6 +122,7 @@ async fn run(
     tasks.spawn(queue::work(queue.clone(), hands, gateway.drain.clone(), tasks.clone()));
     tasks.spawn(probe(Arc::clone(&gateway)));
     tasks.spawn(watch_network(Arc::clone(&gateway)));
+    tasks.spawn(keep_clock(Arc::clone(&parts.clock), queue.clone(), gateway.drain.clone()));
     notify.ready();
     while let Signal::Reload = signals.next().await {
         notify.reloading();
@@ -296,6 +306,28 @@ async fn watch_network(gateway: Arc<Gateway>) {
     };
     let Err(error) = ended;
     tracing::info!(%error, "changes of the network cannot be seen; probes alone find out");
+}
+
+/// Remembers the time of day while it is known to be right, for a start at which it is not: a device
+/// without a battery begins in 1970.
+async fn keep_clock(clock: Arc<Clock>, queue: Queue, drain: Drain) {
+    let mut kept = clock.floor();
+    let mut ticks = tokio::time::interval(CLOCK_LOOKED_AT);
+    loop {
+        let (least, last) = tokio::select! {
+            () = drain.started() => (Duration::ZERO, true),
+            _ = ticks.tick() => (CLOCK_KEPT, false),
+        };
+        if let Some(good) = clock.good()
+            && good > kept.saturating_add(least.as_secs())
+            && queue.remember(good).await.is_ok()
+        {
+            kept = good;
+        }
+        if last {
+            return;
+        }
+    }
 }
 
 /// What a probe of one provider found.

@@ -184,6 +184,22 @@ impl Queue {
         }
     }
 
+    /// The time of day that was remembered last, in seconds since 1970.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn remembered(&self) -> Result<Option<u64>, QueueError> {
+        self.carry(Kind::Read, false, |store| store.remembered()).await
+    }
+
+    /// Remembers a time of day, in seconds since 1970, for the next start.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn remember(&self, unix_seconds: u64) -> Result<(), QueueError> {
+        self.carry(Kind::Relaxed, false, move |store| store.remember(unix_seconds)).await
+    }
+
     /// What a reload may change; the quota is that of the start until the next one.
     pub fn set_limits(&self, limits: Limits) {
         self.shared.limits.send_replace(limits);

@@ -10,6 +10,7 @@ mod blob;
 mod open;
 mod row;
 mod sweep;
+mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

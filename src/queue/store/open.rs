@@ -11,9 +11,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::queue::job::State;
-use crate::queue::line::{Age, Line};
+use crate::queue::line::Line;
 use crate::queue::store::ballast::Ballast;
 use crate::queue::store::row::state_number;
+use crate::queue::store::time::stored_age;
 use crate::queue::store::{AgeClock, Fault, Kind, Memory, PAGE, Store};
 use crate::queue::{Durability, Limits};
 
@@ -194,16 +195,6 @@ impl Store {
         let all: Vec<(i64, u32, u32)> = rows.collect::<Result<_, _>>()?;
         Ok(all.into_iter().filter(|(seq, ..)| !self.leased.contains_key(seq)).collect())
     }
-
-    /// Keeps the queue's time, so that a start does not begin it anew.
-    pub(super) fn store_age(&mut self) -> Result<(), Fault> {
-        let now = self.now();
-        self.db
-            .prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES('age', ?1)")?
-            .execute(params![i64::try_from(now).unwrap_or(i64::MAX)])?;
-        self.memory.age_stored = now;
-        Ok(())
-    }
 }
 
 pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection, Fault> {
@@ -302,18 +293,6 @@ fn migrate(db: &Connection) -> Result<(), Fault> {
         ))?;
     }
     Ok(())
-}
-
-/// The latest time that the rows know of.
-fn stored_age(db: &Connection) -> Result<Age, Fault> {
-    let age: Option<i64> = db.query_row(
-        "SELECT max(ifnull((SELECT value FROM meta WHERE name = 'age'), 0),
-                    ifnull((SELECT max(born) FROM job), 0),
-                    ifnull((SELECT max(ended_age) FROM job), 0))",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok(age.and_then(|age| u64::try_from(age).ok()).unwrap_or_default())
 }
 
 /// SECURITY: what clients ask is for nobody else on the device.

@@ -1,0 +1,49 @@
+//! Times that outlive the process: the queue's own, and the latest that the day is known to have had.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::queue::line::Age;
+use crate::queue::store::{Fault, Store};
+
+impl Store {
+    /// Keeps the queue's time, so that a start does not begin it anew.
+    pub(super) fn store_age(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        self.db
+            .prepare_cached("INSERT OR REPLACE INTO meta(name, value) VALUES('age', ?1)")?
+            .execute(params![i64::try_from(now).unwrap_or(i64::MAX)])?;
+        self.memory.age_stored = now;
+        Ok(())
+    }
+
+    /// The time of day that was remembered last, in seconds since 1970.
+    pub(in crate::queue) fn remembered(&self) -> Result<Option<u64>, Fault> {
+        let value: Option<i64> = self
+            .db
+            .query_row("SELECT value FROM meta WHERE name = 'clock'", [], |row| row.get(0))
+            .optional()?;
+        Ok(value.and_then(|value| u64::try_from(value).ok()))
+    }
+
+    /// Remembers a time of day.
+    pub(in crate::queue) fn remember(&mut self, unix_seconds: u64) -> Result<(), Fault> {
+        let value = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
+        self.db.execute(
+            "INSERT OR REPLACE INTO meta(name, value) VALUES('clock', ?1)",
+            params![value],
+        )?;
+        Ok(())
+    }
+}
+
+/// The latest time that the rows know of.
+pub(super) fn stored_age(db: &Connection) -> Result<Age, Fault> {
+    let age: Option<i64> = db.query_row(
+        "SELECT max(ifnull((SELECT value FROM meta WHERE name = 'age'), 0),
+                    ifnull((SELECT max(born) FROM job), 0),
+                    ifnull((SELECT max(ended_age) FROM job), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(age.and_then(|age| u64::try_from(age).ok()).unwrap_or_default())
+}
