@@ -118,11 +118,7 @@ async fn run(
     );
     tasks.spawn(server::serve(Arc::clone(&gateway), listeners, tasks.clone()));
     tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone(), queue.clone()));
-    let hands = Arc::new(Hands(Arc::clone(&gateway)));
-    tasks.spawn(queue::work(queue.clone(), hands, gateway.drain.clone(), tasks.clone()));
-    tasks.spawn(probe(Arc::clone(&gateway)));
-    tasks.spawn(watch_network(Arc::clone(&gateway)));
-    tasks.spawn(keep_clock(Arc::clone(&parts.clock), queue.clone(), gateway.drain.clone()));
+    start_tasks(&gateway, &queue, &parts.clock, &tasks);
     notify.ready();
     while let Signal::Reload = signals.next().await {
         notify.reloading();
@@ -130,6 +126,15 @@ async fn run(
         notify.ready();
     }
     notify.stopping();
+    stop(&gateway, &tasks, &mut signals).await;
+    // Its own handle is the last but those of requests that were cut off.
+    drop(gateway);
+    queue.close(CLOSING).await;
+    Ok(())
+}
+
+/// Lets what runs come to its end, within the grace.
+async fn stop(gateway: &Gateway, tasks: &Tasks, signals: &mut Signals) {
     gateway.drain.start();
     let grace = gateway.dispatch().config().server.grace;
     tracing::info!(grace_seconds = grace.as_secs(), "stopping");
@@ -138,12 +143,17 @@ async fn run(
             0 => tracing::info!("stopped"),
             left => tracing::warn!(left, "the grace is over; requests were cut off"),
         },
-        () = second_stop(&mut signals) => tracing::warn!("second signal: stopped at once"),
+        () = second_stop(signals) => tracing::warn!("second signal: stopped at once"),
     }
-    // Its own handle is the last but those of requests that were cut off.
-    drop(gateway);
-    queue.close(CLOSING).await;
-    Ok(())
+}
+
+/// What goes on beside the requests, until the drain.
+fn start_tasks(gateway: &Arc<Gateway>, queue: &Queue, clock: &Arc<Clock>, tasks: &Tasks) {
+    let (hands, drain) = (Arc::new(Hands(Arc::clone(gateway))), gateway.drain.clone());
+    tasks.spawn(queue::work(queue.clone(), hands, drain.clone(), tasks.clone()));
+    tasks.spawn(keep_clock(Arc::clone(clock), queue.clone(), drain));
+    tasks.spawn(probe(Arc::clone(gateway)));
+    tasks.spawn(watch_network(Arc::clone(gateway)));
 }
 
 async fn second_stop(signals: &mut Signals) {
