@@ -10,6 +10,8 @@
 //!          -> dialect::Door (decode) -> chat::Request -> dispatch
 //!          -> router (which targets, in which order) -> provider (one attempt)
 //!          -> dialect (Relay, Collector or a whole answer) -> bytes out
+//! a job -> server::jobs (examined as if it were to be served) -> queue (on the disk: 202)
+//!          -> queue::work -> dispatch (the same path) -> queue (its answer) -> bytes out, later
 //! ```
 //!
 //! A [`dialect::Door`] is what a client calls, a [`dialect::Dialect`] what a provider speaks. Seven
@@ -43,18 +45,21 @@
 //! | 2 | [`provider`] | client pools, one attempt with its deadlines, free probes; the clock of certificates, the kernel's word of network changes | the only HTTP client, TLS and netlink |
 //! | 2 | [`router`] | names to targets; breakers, pauses, links | no I/O, no clock: the time comes in |
 //! | 1 | [`dialect`] | wire formats, both ways | no I/O, no clock, no logging |
+//! | 1 | [`queue`] | durable jobs: one thread with the database, the line, the worker; what a job is about is bytes to it | the only SQL |
 //! | 1 | [`telemetry`] | logs, counters, histograms | |
 //! | 0 | [`chat`] | the neutral vocabulary: requests, events, usage, errors | data only |
 //! | 0 | [`config`] | the TOML as checked types with every default; secrets | the only reader of TOML and, with the command line, of the environment |
 //! | 0 | [`budget`] | bytes of memory to give out | |
 //! | 0 | [`lifecycle`] | signals, drain, tasks, what systemd is told | |
+//! | 0 | [`random`] | what nobody has to foresee: ids, jitter | |
 //!
 //! One step is sideways: `provider` says in `router`'s words how an attempt ended
 //! ([`router::Outcome`], [`router::LinkFault`]). The router knows nothing of providers.
 //!
 //! # Tasks
 //!
-//! One thread runs everything (tokio, `current_thread`); two more only look up names. [`app`]
+//! One thread runs everything (tokio, `current_thread`); one more owns the queue's database, and two
+//! more only look up names. [`app`]
 //! lists the tasks and what each waits for. Three kinds begin elsewhere, in [`provider`], because
 //! they must outlive the request that began them: a model load, the end of a transfer whose answer
 //! has been read, and the one that closes pooled connections when their time is over.
@@ -80,6 +85,8 @@
 //! 9. **Two readers must agree.** Bytes that RFC 9112 lets two parsers understand differently are
 //!    refused before hyper sees them.
 //! 10. **Every wait has a deadline**, and every list has a bound.
+//! 11. **Accepted is kept.** A job's 2xx goes out after its sync, and nothing but its client or its
+//!     time takes it away: not a crash, a full disk, or a newer job. [`queue`] has the promises.
 //!
 //! # Where things go
 //!
@@ -95,6 +102,8 @@
 //! - Another path is a row of the table in `server::route` and a handler.
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
+//! - A change of the database is another step of `MIGRATIONS` in `queue::store::open`; those that are
+//!   there stay as they are, because devices have run them.
 //! - A rule for choosing targets belongs in [`router`], with a row in its tables.
 //! - A figure to hold is a row of `aims` in `tests/bench/report.py`; `scripts/bench` measures it.
 //!   What grows the hot path by more than 3 % of its instructions fails `scripts/test`, until
