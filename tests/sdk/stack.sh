@@ -157,8 +157,16 @@ locality = "local"
 [models.default]
 targets = ["local/$model", "second/$model"]
 
+[queue]
+path = "$work/queue.db"
+
 $(stack_clouds)
 TOML
+    start_gateway "$1"
+}
+
+# start_gateway BINARY
+start_gateway() {
     start_marked "$mark" "$work/gateway.log" "$1" serve --config "$config"
     gateway_pid=$started
     wait_for_url "$url/readyz" "$gateway_pid" 30 || {
