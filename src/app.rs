@@ -29,9 +29,10 @@ use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
 use crate::server::{self, Gateway, Hands};
 use crate::telemetry::{Metrics, log};
 
-/// Memory that the program takes whatever is asked of it: code, tables, the runtime. The rest of
-/// the cap is the budget.
-const BASE_BYTES: u64 = 4 * 1024 * 1024;
+/// Memory that the program takes whatever is asked of it: code, tables, the runtime, SQLite. The rest
+/// of the cap is the budget, but for what the queue knows of each job without asking the database.
+const BASE_BYTES: u64 = 6 * 1024 * 1024;
+const JOB_BYTES: u64 = 256;
 
 /// How long the queue's thread may take to close its database.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -215,7 +216,8 @@ fn limits(config: &Config) -> Limits {
 fn budget_bytes(config: &Config) -> u64 {
     let cap =
         budget::cgroup_limit().map_or(config.memory.cap, |limit| limit.min(config.memory.cap));
-    cap.saturating_sub(BASE_BYTES).max(BASE_BYTES / 4)
+    let jobs = u64::from(config.queue.max_jobs) * JOB_BYTES;
+    cap.saturating_sub(BASE_BYTES + jobs).max(BASE_BYTES / 4)
 }
 
 /// Serves a new configuration, or keeps the old one and says why. Listeners stay as they are.

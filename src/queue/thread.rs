@@ -80,6 +80,8 @@ pub(super) struct Keeper {
     totals: Totals,
     reopen_at: Instant,
     reopen_wait: Duration,
+    /// The last opening, or what came after it.
+    has_failed: bool,
 }
 
 impl Keeper {
@@ -93,6 +95,7 @@ impl Keeper {
             totals: Totals::default(),
             reopen_at: Instant::now(),
             reopen_wait: REOPEN,
+            has_failed: false,
         }
     }
 
@@ -132,7 +135,8 @@ impl Keeper {
                     quarantined: self.totals.quarantined + fresh.quarantined,
                     ..self.totals
                 };
-                if self.shared.facts().closed.take().is_some() {
+                self.shared.facts().closed = None;
+                if std::mem::take(&mut self.has_failed) {
                     tracing::info!("the queue is open again");
                 }
                 self.store = Some(store);
@@ -171,6 +175,7 @@ impl Keeper {
             self.totals.faults += 1;
             self.leased = store.leased().clone();
         }
+        self.has_failed = true;
         self.reopen_at = Instant::now() + self.reopen_wait;
         self.reopen_wait = (self.reopen_wait * 2).min(REOPEN_LONGEST);
         let mut facts = self.shared.facts();

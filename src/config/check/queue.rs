@@ -20,7 +20,7 @@ impl Checker<'_> {
         Queue {
             path: self.queue_path(table.path),
             quota,
-            max_jobs: self.number("queue.max_jobs", table.max_jobs, 10_000, 1_000_000),
+            max_jobs: self.number("queue.max_jobs", table.max_jobs, 10_000, 100_000),
             ttl,
             result_ttl: self.limit("queue.result_ttl", table.result_ttl, 86_400_000),
             max_attempts: self.number("queue.max_attempts", table.max_attempts, 5, 100),
