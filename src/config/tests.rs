@@ -206,8 +206,38 @@ const WRONG: &[(&str, usize, &str, &str)] = &[
     ),
     ("[[clients]]\nname = \"a\"\n", 1, "clients[0].token", "wanted"),
     ("[[clients]]\ntoken = { file = \"/nowhere\" }\n", 1, "clients[0].name", "wanted"),
-    ("[queue]\n", 1, "queue", "unknown field"),
+    ("[queue]\nsize = 1\n", 2, "queue.size", "unknown field"),
+    ("[queue]\npath = \"queue.db\"\n", 2, "queue.path", "/var/lib/edgehold"),
+    ("[queue]\nquota = \"10KiB\"\n", 2, "queue.quota", "256KiB"),
+    ("[queue]\nmax_jobs = 0\n", 2, "queue.max_jobs", "1 to 100000"),
+    ("[queue]\nttl = \"0s\"\n", 2, "queue.ttl", "more than nothing"),
+    ("[queue]\nmax_attempts = 101\n", 2, "queue.max_attempts", "1 to 100"),
+    ("[queue]\nconcurrency = 0\n", 2, "queue.concurrency", "1 to"),
+    (
+        "[models.m]\ntargets = [\"local/x\"]\nrefine = [\"nobody/x\"]\n",
+        3,
+        "models.m.refine",
+        "there are: local",
+    ),
 ];
+
+#[test]
+fn the_database_is_where_the_state_is() {
+    let (home, xdg) = (("HOME", "/home/user"), ("XDG_STATE_HOME", "/state"));
+    let systemd = ("STATE_DIRECTORY", "/var/lib/edgehold:/var/lib/other");
+    let table = [
+        (Env::from([home, xdg, systemd]), Some("/var/lib/edgehold/queue.db")),
+        (Env::from([home, xdg]), Some("/state/edgehold/queue.db")),
+        (Env::from([home]), Some("/home/user/.local/state/edgehold/queue.db")),
+        (Env::default(), None),
+        // Wherever that is.
+        (Env::from([("HOME", "user")]), None),
+    ];
+    for (env, path) in table {
+        let config = Config::parse("", None, &env).unwrap();
+        assert_eq!(config.queue.path.as_deref(), path.map(Path::new), "{env:?}");
+    }
+}
 
 #[test]
 fn tokens_are_long_and_unlike() {
