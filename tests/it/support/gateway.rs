@@ -14,6 +14,9 @@ use crate::support::setup::Setup;
 use crate::support::stream::Stream;
 use crate::support::wait::until;
 
+/// The type of most bodies.
+pub const JSON: [(&str, &str); 1] = [("Content-Type", "application/json")];
+
 /// A running gateway.
 pub struct Gateway {
     child: Child,
@@ -50,6 +53,20 @@ impl Gateway {
     /// Ends it, for another try with the same setup.
     pub fn take_setup(&mut self) -> Setup {
         self.setup.take().unwrap()
+    }
+
+    /// Ends it at once, as a crash does, and starts it again in the same folder.
+    pub async fn killed(mut self) -> Self {
+        self.signal("KILL");
+        self.exit_code().await;
+        self.take_setup().start().await
+    }
+
+    /// Lets it stop in good order, and starts it again in the same folder.
+    pub async fn stopped(mut self) -> Self {
+        self.signal("TERM");
+        assert_eq!(self.exit_code().await, Some(0), "{}", self.log());
+        self.take_setup().start().await
     }
 
     fn setup(&self) -> &Setup {
@@ -156,13 +173,20 @@ impl Gateway {
         self.ask("GET", path, &[], b"").await
     }
 
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.ask("DELETE", path, &[], b"").await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.ask("PUT", path, &JSON, body.to_string().as_bytes()).await
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_with(path, &[], body).await
     }
 
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-        let mut all = vec![("Content-Type", "application/json")];
-        all.extend_from_slice(headers);
+        let all = [&JSON, headers].concat();
         self.ask("POST", path, &all, body.to_string().as_bytes()).await
     }
 
@@ -190,8 +214,7 @@ impl Gateway {
     /// The bytes of a chat request.
     pub fn chat_bytes(&self, model: &str, text: &str, stream: bool) -> Vec<u8> {
         let body = openai::request(model, text, stream).to_string();
-        let headers = [("Content-Type", "application/json")];
-        request("POST", openai::CHAT, &self.host(), &headers, body.as_bytes())
+        request("POST", openai::CHAT, &self.host(), &JSON, body.as_bytes())
     }
 
     pub async fn status(&self) -> Value {

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod fake;
 pub mod gateway;
 pub mod http;
+pub mod jobs;
 pub mod matrix;
 pub mod ollama;
 pub mod openai;
@@ -20,8 +21,9 @@ mod selftest;
 
 pub use answer::Answer;
 pub use fake::Fake;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, JSON};
 pub use http::Conn;
+pub use jobs::{JOBS, at, chat_job, chat_job_with, job};
 pub use ollama::Ollama;
 pub use openai::OpenAi;
 pub use pair::{Pair, SECOND};

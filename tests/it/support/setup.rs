@@ -131,16 +131,25 @@ impl Setup {
     pub fn spawn(self) -> Gateway {
         let port = free_port();
         let config = self.folder.write("edgehold.toml", &self.text(port));
-        let log = File::create(self.folder.0.join("log")).unwrap();
+        let log = self.new_log();
         let child = edgehold()
             .args(["serve", "--config"])
             .arg(&config)
+            // No two gateways of the suite share a queue, unless a test has it so.
+            .env("STATE_DIRECTORY", self.folder.0.join("state"))
             .envs(self.env.iter().cloned())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .expect("the binary under test does not start");
         Gateway::new(child, port, config, self)
+    }
+
+    /// A fresh log; that of the start before stays beside it.
+    fn new_log(&self) -> File {
+        let path = self.folder.0.join("log");
+        fs::rename(&path, self.folder.0.join("log.before")).ok();
+        File::create(path).unwrap()
     }
 }
 
