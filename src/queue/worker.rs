@@ -142,7 +142,11 @@ impl<R: Runner> Crew<R> {
         let run = loop {
             let changed = watch.changed();
             tokio::select! {
-                run = &mut job => break Some(run),
+                run = &mut job => {
+                    let ended = self.timed(&lane, before, run.calls, run.ended);
+                    break Some(Run { ended, ..run });
+                }
+                // The service's own end is nobody's failure: it is first again at the next start.
                 () = self.stopped() => break Some(interrupted(given)),
                 () = changed => {
                     let known = self.queue.job(key.clone()).await;
@@ -152,8 +156,6 @@ impl<R: Runner> Crew<R> {
                 }
             }
         };
-        let run =
-            run.map(|run| Run { ended: self.timed(&lane, before, run.calls, run.ended), ..run });
         // Where it was cancelled, its row says so already.
         let run = run.unwrap_or_else(|| interrupted(given));
         self.end(seq, (given, run.calls), run.ended).await;
