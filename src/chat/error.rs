@@ -40,6 +40,17 @@ impl Error {
         self.retry_after = Some(wait);
         self
     }
+
+    /// What a log may hold of it. A provider that blames the request may quote it, prompt and all:
+    /// then it is only the kind.
+    pub fn for_log(&self) -> String {
+        match self.kind {
+            Kind::ContentFilter | Kind::ContextLength | Kind::Invalid | Kind::Unsupported => {
+                self.kind.to_string()
+            }
+            _ => self.message.clone(),
+        }
+    }
 }
 
 /// What kind of error it is. `server` maps each to a status, each dialect to its own code.

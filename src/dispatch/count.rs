@@ -63,7 +63,7 @@ impl Dispatch {
                 Kind::Invalid | Kind::ModelNotFound => return Err(failure.error),
                 _ if failure.next == Next::SameTargetNow => {}
                 _ => {
-                    tracing::debug!(%target, error = %failure.error, "tokens are estimated");
+                    tracing::debug!(%target, error = failure.error.for_log(), "tokens are estimated");
                     break;
                 }
             }

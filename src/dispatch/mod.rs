@@ -351,7 +351,7 @@ impl Dispatch {
             course.spend(1);
         }
         if let Err(failure) = &result {
-            tracing::debug!(%target, error = %failure.error, "attempt failed");
+            tracing::debug!(%target, error = failure.error.for_log(), "attempt failed");
         }
         result
     }
