@@ -9,15 +9,15 @@ use crate::support::setup::{edgehold, free_port};
 use crate::support::{Folder, Gateway, NO_RETRY, Ollama, OpenAi, alias, run};
 
 /// What a command printed, and its exit code.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn expect(self, code: i32) -> Self {
+    pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "out: {}\nerr: {}", self.out, self.err);
         self
     }
@@ -36,13 +36,13 @@ async fn ran(mut command: Command) -> Ran {
     output.expect("the binary under test does not start").into()
 }
 
-async fn with(args: &[&str]) -> Ran {
+pub async fn with(args: &[&str]) -> Ran {
     let mut command = edgehold();
     command.args(args);
     ran(command).await
 }
 
-async fn with_config(args: &[&str], config: &Path) -> Ran {
+pub async fn with_config(args: &[&str], config: &Path) -> Ran {
     let mut command = edgehold();
     command.args(args).arg("--config").arg(config);
     ran(command).await

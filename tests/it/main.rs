@@ -29,6 +29,7 @@ mod embeddings;
 mod fallback;
 mod gate;
 mod health;
+mod jobs;
 mod keys;
 mod leaving;
 mod lifecycle;
