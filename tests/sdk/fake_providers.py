@@ -21,6 +21,7 @@ CONTEXT = 8192  # tokens that the model itself can take
 DEFAULT_NUM_CTX = 2048  # what it is set up with
 DIMENSIONS = 576
 PACE = 0.01  # seconds between the pieces of a stream
+PATIENCE = ("Take your time", 60)  # to this it says nothing for so many seconds
 ANSWERS = {
     "France": "The capital of France is Paris.",
     "Italy": "The capital of Italy is Rome.",
@@ -61,6 +62,8 @@ def example(schema):
 def reply(messages, tools, schema):
     """What the model says: (text, None), or ("", (function, arguments))."""
     last = messages[-1]
+    if PATIENCE[0] in text_of(last):
+        time.sleep(PATIENCE[1])
     if tools and last["role"] != "tool":
         function = tools[0]["function"]
         names = re.findall(r"\b[A-Z][a-z]+\b", text_of(last))

@@ -1,6 +1,7 @@
 """OpenAI's Responses, its parsing helpers and its older completions, by its own client, whoever answers."""
 
 import json
+import time
 
 import openai
 import pydantic
@@ -100,13 +101,62 @@ def test_the_tools_helper(client, model):
 
 
 def test_what_needs_a_memory_is_refused_by_name(client, model):
-    for field, value in [("previous_response_id", "resp_1"), ("background", True), ("conversation", "conv_1")]:
+    for field, value in [("previous_response_id", "resp_1"), ("conversation", "conv_1")]:
         with pytest.raises(openai.BadRequestError) as caught:
             client.responses.create(model=model, input="x", **{field: value})
         assert caught.value.param == field
     with pytest.raises(openai.BadRequestError) as caught:
         client.responses.create(model=model, input="x", tools=[{"type": "web_search"}])
     assert caught.value.param == "tools[0].type"
+
+
+WAITING = ("queued", "in_progress")
+
+
+def ended(client, response):
+    """The response once it has ended, as OpenAI's guide polls for it; two minutes at most."""
+    for _ in range(1200):
+        if response.status not in WAITING:
+            return response
+        time.sleep(0.1)
+        response = client.responses.retrieve(response.id)
+    raise AssertionError(f"{response.id} is still {response.status}")
+
+
+def test_in_the_background_it_is_polled_until_it_is_completed(client, model):
+    begun = client.responses.create(model=model, input=QUESTION, max_output_tokens=24, temperature=0, background=True)
+    assert begun.status in WAITING and begun.background and begun.output_text == ""
+    done = ended(client, begun)
+    assert (done.id, done.status, done.error) == (begun.id, "completed", None)
+    assert "Paris" in done.output_text and done.usage.output_tokens > 0
+    assert done.background and (done.temperature, done.max_output_tokens) == (0, 24)
+    client.responses.delete(done.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(done.id)
+
+
+@fake_only
+def test_in_the_background_it_is_cancelled(client, model):
+    begun = client.responses.create(model=model, input="Take your time.", background=True)
+    assert begun.status in WAITING
+    cancelled = client.responses.cancel(begun.id)
+    assert (cancelled.id, cancelled.status, cancelled.output_text) == (begun.id, "cancelled", "")
+    assert client.responses.retrieve(begun.id).status == "cancelled"
+
+
+def test_what_has_ended_is_not_cancelled(client, model):
+    begun = client.responses.create(model=model, input=QUESTION, max_output_tokens=24, temperature=0, background=True)
+    done = ended(client, begun)
+    assert client.responses.cancel(done.id) == done
+
+
+def test_in_the_background_nothing_is_streamed(client, model):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(model=model, input=QUESTION, background=True, stream=True)
+    assert caught.value.param == "stream"
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.responses.retrieve("resp_of_nobody")
+    assert "resp_of_nobody" in missing.value.message
 
 
 def test_completions(client, model):
