@@ -86,6 +86,23 @@ fn a_stop_waits_for_what_runs() {
 }
 
 #[test]
+fn what_was_let_go_does_not_come_back_with_the_next_start() {
+    run_long(async {
+        let fake = OpenAi::saying("done");
+        let gateway = Gateway::with(&near(&fake)).await;
+        for id in ["kept", "let-go"] {
+            gateway.queue_chat(id, "big", id).await;
+            gateway.until_ended(id, "succeeded").await;
+        }
+        gateway.delete(&at("let-go")).await.expect(204);
+        let gateway = gateway.stopped().await;
+        assert_eq!(gateway.listed("").await, ["kept"]);
+        gateway.get(&at("let-go")).await.expect(404);
+        assert_eq!(fake.chats(), 2);
+    });
+}
+
+#[test]
 fn what_crashes_it_three_times_is_put_aside() {
     run_long(async {
         let fake = held();
