@@ -251,7 +251,7 @@ impl Keeper {
             let why = self.shared.facts().closed.clone();
             return Err(Fault::Disk(why.unwrap_or_else(|| "it is not open yet".to_owned())));
         };
-        store.set_limits(&self.shared.limits.borrow());
+        store.set_limits(&self.shared.limits.borrow())?;
         let kind = batch.iter().map(|work| work.kind()).max().unwrap_or(Kind::Read);
         store.transact(kind, |store| batch.iter_mut().try_for_each(|work| work.run(store)))?;
         let changed = store.take_changed();

@@ -150,7 +150,9 @@ impl<R: Runner> Crew<R> {
                 () = self.stopped() => break Some(interrupted(given)),
                 () = changed => {
                     let known = self.queue.job(key.clone()).await;
-                    if matches!(&known, Ok(job) if job.as_ref().is_none_or(|job| job.state.is_final())) {
+                    // Another job may have its name by now.
+                    let own = known.map(|job| job.filter(|job| job.seq == seq));
+                    if own.is_ok_and(|job| job.is_none_or(|job| job.state.is_final())) {
                         break None;
                     }
                 }

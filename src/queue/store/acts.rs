@@ -13,6 +13,9 @@ use crate::queue::store::open::{MOST_CRASHES, unix_seconds};
 use crate::queue::store::row::{Kept, Row, select_jobs, state_number};
 use crate::queue::store::{Fault, PAGE, Store, priority_number};
 
+/// Pages that an answer may take beside its own.
+const PAGES_BESIDE: u64 = 8;
+
 /// What became of a job that its client wants no more.
 #[derive(Debug, Clone)]
 pub enum Removed {
@@ -64,8 +67,9 @@ impl Store {
 
     fn insert(&mut self, it: &Submission) -> Result<Row, Fault> {
         let now = self.now();
+        self.memory.last = self.memory.last.saturating_add(1);
         let mut row = Row {
-            seq: 0,
+            seq: self.memory.last,
             key: it.key.clone(),
             state: State::Queued,
             priority: it.priority,
@@ -89,11 +93,12 @@ impl Store {
         row.crc = row.payload_crc(&it.payload);
         self.db
             .prepare_cached(
-                "INSERT INTO job(owner, id, state, priority, path, lane, fingerprint, crc,
+                "INSERT INTO job(seq, owner, id, state, priority, path, lane, fingerprint, crc,
                                  accepted, born, ttl, due, size)
-                 VALUES(?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
+                row.seq,
                 &*row.key.owner,
                 row.key.id.as_str(),
                 priority_number(row.priority),
@@ -107,7 +112,6 @@ impl Store {
                 signed(row.due),
                 signed(row.size),
             ])?;
-        row.seq = self.db.last_insert_rowid();
         self.write_blob(row.seq, Part::Payload, &it.payload)?;
         Ok(row)
     }
@@ -147,12 +151,17 @@ impl Store {
             self.expire(&row)?;
             return Ok(None);
         }
+        let left = self.limits.max_attempts.saturating_sub(row.calls);
+        if left == 0 {
+            // The service stopped in its last run, or a reload allows fewer.
+            self.give_up(&row, &used_up(row.calls))?;
+            return Ok(None);
+        }
         let payload = self.read_blob(seq, Part::Payload, self.limits.quota)?;
         let Some(payload) = payload.filter(|it| row.payload_crc(it) == row.crc) else {
             self.corrupt(&row)?;
             return Ok(None);
         };
-        let left = self.limits.max_attempts.saturating_sub(row.calls).max(1);
         // Where the process ends in a run, nobody knows how many calls it had made: as many as it
         // was given count, and some are kept for the starts that may follow.
         let spare = MOST_CRASHES.saturating_sub(row.crashes + 1);
@@ -192,8 +201,13 @@ impl Store {
         row.calls = row.calls.saturating_sub(given).saturating_add(made);
         row.crashes = row.crashes.saturating_sub(1);
         match ended {
+            Ended::Failed(_, trouble) if row.draft.is_some() => self.give_up(&row, trouble),
+            Ended::Succeeded(answer) | Ended::Failed(answer, _) | Ended::Draft(answer, _)
+                if self.is_too_large(answer)? =>
+            {
+                self.give_up(&row, &too_large(answer))
+            }
             Ended::Succeeded(answer) => self.succeed(&row, answer),
-            Ended::Failed(..) if row.draft.is_some() => self.settle_for_draft(&row, ended),
             Ended::Failed(answer, trouble) => self.fail(&row, answer, trouble),
             Ended::Draft(answer, lane) => self.keep_draft(&row, answer, lane),
             Ended::Again { trouble, wait } => {
@@ -214,33 +228,41 @@ impl Store {
         self.end(row, State::Failed, Some(answer), Some(trouble))
     }
 
-    /// No better answer could be had: the one that is there is the result.
-    fn settle_for_draft(&mut self, row: &Row, ended: &Ended) -> Result<(), Fault> {
-        let trouble = match ended {
-            Ended::Failed(_, trouble) => Some(trouble),
-            Ended::Succeeded(_) | Ended::Draft(..) | Ended::Again { .. } => None,
-        };
+    /// There will be no other answer: the draft is the result, where there is one.
+    fn give_up(&mut self, row: &Row, trouble: &Trouble) -> Result<(), Fault> {
+        if row.draft.is_none() {
+            self.memory.totals.failed += 1;
+            return self.end(row, State::Failed, None, Some(trouble));
+        }
         self.delete_blob(row.seq, Part::Payload)?;
         self.memory.totals.succeeded += 1;
-        self.end(row, State::Succeeded, None, trouble)
+        self.end(row, State::Succeeded, None, Some(trouble))
+    }
+
+    /// Whether there is no room for an answer, and none is kept for one of its length: to wait for
+    /// room would be to wait for ever.
+    fn is_too_large(&self, answer: &Answer) -> Result<bool, Fault> {
+        let length = answer.parcel.len() as u64;
+        // Every page of it has a few bytes of its own; and its row may need others.
+        let wanted = (length.div_ceil(PAGE - 8) + PAGES_BESIDE) * PAGE;
+        let fits = self.used_bytes()?.saturating_add(wanted) <= self.limits.quota;
+        Ok(length > self.limits.largest_result() && !fits)
     }
 
     fn keep_draft(&mut self, row: &Row, answer: &Answer, lane: &Lane) -> Result<(), Fault> {
-        let now = self.now();
         let stored = stored(answer);
         let crc = row.answer_crc(&stored, &answer.parcel);
         self.write_blob(row.seq, Part::Draft, &answer.parcel)?;
         self.db
             .prepare_cached(
-                "UPDATE job SET state = 0, lane = ?2, due = ?3, calls = ?4, crashes = ?5,
+                "UPDATE job SET state = 0, lane = ?2, due = 0, calls = ?3, crashes = ?4,
                  code = NULL, trouble = NULL,
-                 draft_target = ?6, draft_status = ?7, draft_bytes = ?8, draft_crc = ?9
+                 draft_target = ?5, draft_status = ?6, draft_bytes = ?7, draft_crc = ?8
                  WHERE seq = ?1",
             )?
             .execute(params![
                 row.seq,
                 &*lane.0,
-                signed(now),
                 row.calls,
                 row.crashes,
                 stored.target,
@@ -248,12 +270,12 @@ impl Store {
                 signed(stored.bytes),
                 crc,
             ])?;
-        self.waits_again(row, lane, now);
+        self.waits_again(row, lane, 0);
         Ok(())
     }
 
     fn put_back(&mut self, row: &Row, trouble: &Trouble, wait: Age) -> Result<(), Fault> {
-        let due = self.now().saturating_add(wait);
+        let due = self.due_after(wait)?;
         self.db
             .prepare_cached(
                 "UPDATE job SET state = 0, due = ?2, calls = ?3, crashes = ?4, code = ?5,
@@ -269,6 +291,16 @@ impl Store {
             ])?;
         self.waits_again(row, &row.lane, due);
         Ok(())
+    }
+
+    /// With the wait goes the time that it is counted from: a start that knew only of an earlier one
+    /// would wait that much longer.
+    fn due_after(&mut self, wait: Age) -> Result<Age, Fault> {
+        if wait == 0 {
+            return Ok(0);
+        }
+        self.store_age()?;
+        Ok(self.now().saturating_add(wait))
     }
 
     fn waits_again(&mut self, row: &Row, lane: &Lane, due: Age) {
@@ -333,8 +365,7 @@ impl Store {
                 code: "not_refined".to_owned(),
                 message: "no better target could be reached in the job's time".to_owned(),
             };
-            self.delete_blob(row.seq, Part::Payload)?;
-            return self.end(row, State::Succeeded, None, Some(&none));
+            return self.give_up(row, &none);
         }
         self.memory.totals.expired += 1;
         self.end(row, State::Expired, None, None)
@@ -513,6 +544,23 @@ pub enum Found {
     },
     /// It is not what was stored, at this place in the order of acceptance.
     Corrupt(i64),
+}
+
+fn used_up(calls: u32) -> Trouble {
+    Trouble {
+        code: "attempts_used_up".to_owned(),
+        message: format!("it had {calls} calls, and may have no more (max_attempts in [queue])"),
+    }
+}
+
+fn too_large(answer: &Answer) -> Trouble {
+    Trouble {
+        code: "result_too_large".to_owned(),
+        message: format!(
+            "the answer has {} bytes, and the queue's database no room for it; delete finished jobs, or raise quota in [queue]",
+            answer.parcel.len()
+        ),
+    }
 }
 
 fn stored(answer: &Answer) -> Stored {

@@ -98,8 +98,18 @@ struct Memory {
     deadlines: BTreeSet<(Age, i64)>,
     /// Finished jobs that their clients need no more: they are deleted together.
     acknowledged: BTreeSet<i64>,
-    /// Those of them that the running transaction deletes.
-    leaving: BTreeSet<i64>,
+    totals: Totals,
+    age_stored: Age,
+    /// The last place in the order of acceptance. None is given twice, not even that of a job that
+    /// is gone: a run may still be on its way to it.
+    last: i64,
+}
+
+/// What a transaction that is rolled back has to leave as it was, and no row tells. A run whose end
+/// could not be stored goes on being one: its answer is not lost, nor taken for that of a crash.
+struct NotInRows {
+    leased: BTreeMap<i64, u32>,
+    acknowledged: BTreeSet<i64>,
     totals: Totals,
     age_stored: Age,
 }
@@ -134,19 +144,32 @@ impl Store {
         }
         self.db.pragma_update(None, "synchronous", self.durability.word(kind))?;
         self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let before = self.not_in_rows();
         let done = work(self).and_then(|value| {
             self.db.execute_batch("COMMIT")?;
-            self.memory.leaving.clear();
             Ok(value)
         });
         if done.is_err() {
-            self.roll_back()?;
+            self.roll_back(before)?;
         }
         done
     }
 
-    fn roll_back(&mut self) -> Result<(), Fault> {
+    fn not_in_rows(&self) -> NotInRows {
+        NotInRows {
+            leased: self.leased.clone(),
+            acknowledged: self.memory.acknowledged.clone(),
+            totals: self.memory.totals,
+            age_stored: self.memory.age_stored,
+        }
+    }
+
+    fn roll_back(&mut self, before: NotInRows) -> Result<(), Fault> {
         self.changed.clear();
+        self.leased = before.leased;
+        self.memory.acknowledged = before.acknowledged;
+        self.memory.totals = before.totals;
+        self.memory.age_stored = before.age_stored;
         // Some errors have rolled back already.
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
@@ -156,9 +179,13 @@ impl Store {
 
     /// Reads what follows from the rows.
     fn load(&mut self) -> Result<(), Fault> {
-        let mut memory = Memory { totals: self.memory.totals, ..Memory::default() };
-        memory.acknowledged.append(&mut self.memory.acknowledged);
-        memory.acknowledged.append(&mut self.memory.leaving);
+        let mut memory = Memory {
+            acknowledged: std::mem::take(&mut self.memory.acknowledged),
+            totals: self.memory.totals,
+            age_stored: self.memory.age_stored,
+            last: self.memory.last.max(self.leased.keys().next_back().copied().unwrap_or_default()),
+            ..Memory::default()
+        };
         let mut line = Line::default();
         let mut statement = self
             .db
@@ -166,6 +193,7 @@ impl Store {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let seq = row::int(row, 0);
+            memory.last = memory.last.max(seq);
             if memory.acknowledged.contains(&seq) {
                 continue;
             }
@@ -234,8 +262,11 @@ impl Store {
     }
 
     /// The quota stays: the database was opened with it.
-    pub(super) fn set_limits(&mut self, limits: &Limits) {
+    pub(super) fn set_limits(&mut self, limits: &Limits) -> Result<(), Fault> {
+        let is_other_ttl = limits.result_ttl != self.limits.result_ttl;
         self.limits = Limits { quota: self.limits.quota, ..limits.clone() };
+        // Every result has another deadline then.
+        if is_other_ttl { self.load() } else { Ok(()) }
     }
 
     /// Ends the connection in good order: everything is in the database's own file.

@@ -55,9 +55,7 @@ impl Store {
 
     /// Deletes what was acknowledged, in a transaction of its caller's.
     pub(super) fn let_go(&mut self) -> Result<(), Fault> {
-        // They are remembered until the transaction is kept.
         let gone = std::mem::take(&mut self.memory.acknowledged);
-        self.memory.leaving.extend(gone.iter().copied());
         gone.into_iter().try_for_each(|seq| self.delete(seq))
     }
 
