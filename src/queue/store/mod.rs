@@ -303,3 +303,6 @@ fn priority_number(priority: Priority) -> i64 {
         Priority::Low => 2,
     }
 }
+
+#[cfg(test)]
+mod tests;
