@@ -149,3 +149,6 @@ impl Durability {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

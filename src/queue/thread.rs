@@ -114,7 +114,6 @@ impl Keeper {
                 self.open();
             }
             self.take(batch);
-            self.tell();
         }
         if let Some(store) = self.store.take() {
             store.close();
@@ -140,11 +139,11 @@ impl Keeper {
                     tracing::info!("the queue is open again");
                 }
                 self.store = Some(store);
+                self.tell();
                 self.shared.line_changed();
             }
             Err(fault) => self.shut(&fault),
         }
-        self.tell();
     }
 
     fn try_open(&mut self) -> Result<Opened, Fault> {
@@ -211,6 +210,7 @@ impl Keeper {
         match done {
             Ok(()) => answer_all(alone, &Ok(())),
             Err(Fault::Full) => {
+                self.tell();
                 let full = "the disk is full; make room on it".to_owned();
                 answer_all(alone, &Err(QueueError::Full(full)));
             }
@@ -219,10 +219,13 @@ impl Keeper {
     }
 
     fn failed(&mut self, batch: Vec<Box<dyn Work>>, fault: Fault) {
-        // A damaged database is set aside at once: the next opening finds what is wrong.
-        self.shut(&fault);
-        if let Fault::Damaged(why) = fault {
-            self.begin_anew(why);
+        // To be asked while it is closed is no new failure: the next opening comes no later for it.
+        if self.store.is_some() {
+            self.shut(&fault);
+            // A damaged database is set aside at once: the next opening would find it the same.
+            if let Fault::Damaged(why) = fault {
+                self.begin_anew(why);
+            }
         }
         let why = self.shared.facts().closed.clone();
         let why = why.unwrap_or_else(|| "the database was damaged and is set aside".to_owned());
@@ -255,6 +258,8 @@ impl Keeper {
         let kind = batch.iter().map(|work| work.kind()).max().unwrap_or(Kind::Read);
         store.transact(kind, |store| batch.iter_mut().try_for_each(|work| work.run(store)))?;
         let changed = store.take_changed();
+        // Whoever is woken looks at what is told.
+        self.tell();
         if kind > Kind::Read {
             self.shared.line_changed();
         }

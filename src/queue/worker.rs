@@ -126,7 +126,12 @@ impl<R: Runner> Crew<R> {
             match self.queue.claim(seq).await {
                 Ok(lease) => return lease,
                 // Opened again, the queue reads the line from its rows.
-                Err(QueueError::Closed(_) | QueueError::Full(_)) => return None,
+                Err(QueueError::Closed(_)) => return None,
+                // It does so at once where the disk is full, and has the same job to offer.
+                Err(QueueError::Full(_)) => {
+                    tokio::time::sleep(AGAIN * 4).await;
+                    return None;
+                }
                 Err(QueueError::Busy) => tokio::time::sleep(AGAIN).await,
             }
         }
