@@ -50,8 +50,8 @@ impl Archive {
             max_attempts: u32::MAX,
         };
         let db = connect(path, durability)?;
-        settle(&db, durability, &limits)?;
         check_version(&db)?;
+        settle(&db, durability, &limits)?;
         let store = Store {
             db,
             durability,

@@ -16,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::queue::facts::{Counts, Totals};
 use crate::queue::job::{JobKey, Lane, Priority, State};
 use crate::queue::line::{Age, Line, Waiting};
 use crate::queue::store::ballast::Ballast;
-use crate::queue::store::row::{Row, state_of};
+use crate::queue::store::row::{Row, state_in};
 use crate::queue::{Durability, Limits};
 
 pub use acts::{Found, Listing, Removed, Retried};
@@ -189,7 +190,7 @@ impl Store {
         let mut line = Line::default();
         let mut statement = self
             .db
-            .prepare("SELECT seq, state, priority, lane, born, ttl, due, ended_age FROM job")?;
+            .prepare("SELECT seq, state, priority, lane, born, ttl, due, ended_age, id FROM job")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let seq = row::int(row, 0);
@@ -197,7 +198,7 @@ impl Store {
             if memory.acknowledged.contains(&seq) {
                 continue;
             }
-            let state = state_of(row::int(row, 1));
+            let state = state_in(row::int(row, 1), &row::text(row, 8));
             memory.counts.add(state);
             if state.is_final() {
                 let deadline = row::age(row, 7).saturating_add(self.limits.result_ttl_ms());
@@ -258,7 +259,8 @@ impl Store {
 
     /// Whether a job may be started: there is room for what may come of it.
     pub(super) fn has_room(&self) -> Result<bool, Fault> {
-        Ok(self.used_bytes()? + self.limits.largest_result() <= self.limits.quota)
+        Ok(self.ballast.is_there()
+            && self.used_bytes()? + self.limits.largest_result() <= self.limits.quota)
     }
 
     /// The quota stays: the database was opened with it.
@@ -276,6 +278,7 @@ impl Store {
             tracing::warn!(?fault, "jobs that were acknowledged last are still in the queue");
         }
         self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+        self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).ok();
         self.db.close().ok();
     }
 

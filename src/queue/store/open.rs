@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::queue::job::State;
 use crate::queue::line::Line;
 use crate::queue::store::ballast::Ballast;
-use crate::queue::store::row::state_number;
+use crate::queue::store::row::{self, state_number};
 use crate::queue::store::time::stored_age;
 use crate::queue::store::{AgeClock, Fault, Kind, Memory, PAGE, Store};
 use crate::queue::{Durability, Limits};
@@ -55,7 +56,7 @@ const MIGRATIONS: [&str; 1] = ["
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Most databases that are set aside beside each other: each may be as large as the quota.
-const MOST_SET_ASIDE: usize = 3;
+pub(super) const MOST_SET_ASIDE: usize = 3;
 
 /// Starts of a job that ended with the process before it is run no more.
 pub(super) const MOST_CRASHES: u32 = 3;
@@ -110,6 +111,10 @@ impl Opened {
     pub(in crate::queue) fn open(place: &Place<'_>) -> Result<Self, Fault> {
         match Store::open(place) {
             Ok(store) => Ok(Self { store, set_aside: None }),
+            // Where the disk was full at the stop as well, it is drained in this one.
+            Err(Fault::Full) if Ballast::of(place.path).drop_it() => {
+                Ok(Self { store: Store::open(place)?, set_aside: None })
+            }
             Err(Fault::Damaged(why)) => {
                 let aside = set_aside(place.path)?;
                 let store = Store::open(place)?;
@@ -125,8 +130,8 @@ impl Store {
         make_file(place.path)?;
         let unclean = fs::metadata(beside_wal(place.path)).is_ok_and(|wal| wal.len() > 0);
         let db = connect(place.path, place.durability)?;
-        settle(&db, place.durability, place.limits)?;
         check_version(&db)?;
+        settle(&db, place.durability, place.limits)?;
         if unclean {
             check_whole(&db, place.path)?;
         }
@@ -191,7 +196,8 @@ impl Store {
     fn running(&self) -> Result<Vec<(i64, u32, u32)>, Fault> {
         let mut statement =
             self.db.prepare("SELECT seq, crashes, calls FROM job WHERE state = 1")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows = statement
+            .query_map([], |row| Ok((row::int(row, 0), row::small(row, 1), row::small(row, 2))))?;
         let all: Vec<(i64, u32, u32)> = rows.collect::<Result<_, _>>()?;
         Ok(all.into_iter().filter(|(seq, ..)| !self.leased.contains_key(seq)).collect())
     }
@@ -203,7 +209,12 @@ pub(super) fn connect(path: &Path, durability: Durability) -> Result<Connection,
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let psow = u8::from(durability.power_safe_overwrite);
     let uri = format!("file:{}?psow={psow}", escaped(path));
-    Ok(Connection::open_with_flags(uri, flags)?)
+    let db = Connection::open_with_flags(uri, flags)?;
+    // Before anything is read: whatever reads a log makes a file that is mapped into memory else.
+    db.execute_batch("PRAGMA locking_mode = EXCLUSIVE")?;
+    // A connection that is given up after a failure writes nothing more, and takes no log away.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(db)
 }
 
 /// A path in an SQLite URI.
@@ -224,12 +235,10 @@ pub(super) fn settle(
 ) -> Result<(), Fault> {
     // SQLite's own largest number of pages.
     let pages = (limits.quota / PAGE).clamp(16, 0xffff_fffe);
-    // Locking first: whatever reads a log before it makes a file that is mapped into memory. Pages
-    // that are free stay with the file, for what comes next: to give them back would write a map of
-    // all pages with each commit, a third more in all.
+    // Pages that are free stay with the file, for what comes next: to give them back would write a
+    // map of all pages with each commit, a third more in all.
     db.execute_batch(&format!(
-        "PRAGMA locking_mode = EXCLUSIVE;
-         PRAGMA page_size = {PAGE};
+        "PRAGMA page_size = {PAGE};
          PRAGMA auto_vacuum = NONE;
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
@@ -257,22 +266,29 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Whether the file is a database of ours, and not of a later version.
+/// Whether the file is a database of ours, and not of a later version. Until it is known to be,
+/// nothing is written to it.
 pub(super) fn check_version(db: &Connection) -> Result<(), Fault> {
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = MIGRATIONS.len() as i64;
+    if application != APPLICATION && !is_blank(db, application, version)? {
+        return Err(Fault::NotOurs(
+            "the file is the database of another program; give [queue] another path".to_owned(),
+        ));
+    }
     if version > known {
         return Err(Fault::NotOurs(format!(
             "the database has version {version}, and this edgehold knows {known}: install the newer edgehold again, or give this one another [queue] path"
         )));
     }
-    if version > 0 && application != APPLICATION {
-        return Err(Fault::NotOurs(
-            "the file is the database of another program; give [queue] another path".to_owned(),
-        ));
-    }
     Ok(())
+}
+
+/// Many programs leave their mark and version at 0.
+fn is_blank(db: &Connection, application: i32, version: i64) -> Result<bool, Fault> {
+    let parts: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(application == 0 && version == 0 && parts == 0)
 }
 
 fn check_whole(db: &Connection, path: &Path) -> Result<(), Fault> {

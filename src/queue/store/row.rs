@@ -58,7 +58,7 @@ impl Row {
     pub(super) fn read(row: &rusqlite::Row<'_>) -> Self {
         let id = text(row, 2);
         let known = id.parse::<JobId>();
-        let state = if known.is_ok() { state_of(int(row, 3)) } else { State::Corrupt };
+        let state = state_in(int(row, 3), &id);
         let trouble = maybe_text(row, 15).map(|code| Trouble { code, message: text(row, 16) });
         Self {
             seq: int(row, 0),
@@ -163,7 +163,7 @@ pub(super) fn age(row: &rusqlite::Row<'_>, at: usize) -> Age {
     u64::try_from(int(row, at)).unwrap_or_default()
 }
 
-fn small(row: &rusqlite::Row<'_>, at: usize) -> u32 {
+pub(super) fn small(row: &rusqlite::Row<'_>, at: usize) -> u32 {
     u32::try_from(int(row, at)).unwrap_or_default()
 }
 
@@ -195,8 +195,13 @@ fn kept(row: &rusqlite::Row<'_>, at: usize) -> Option<Kept> {
     Some(Kept { stored, crc: int(row, at + 3) })
 }
 
+/// The state of a job of this name: nobody can ask for one whose name was altered.
+pub(super) fn state_in(number: i64, id: &str) -> State {
+    if id.parse::<JobId>().is_ok() { state_of(number) } else { State::Corrupt }
+}
+
 /// The state that a number stands for.
-pub(super) fn state_of(number: i64) -> State {
+fn state_of(number: i64) -> State {
     let known = State::ALL.into_iter().find(|state| state_number(*state) == number);
     known.unwrap_or(State::Corrupt)
 }

@@ -10,7 +10,7 @@ const BATCH: usize = 20;
 const MOST_ENDED: usize = 200;
 
 /// How often the queue's time is stored when nothing else stores it, in milliseconds.
-const AGE_STORED_EVERY: u64 = 3_600_000;
+pub(super) const AGE_STORED_EVERY: u64 = 3_600_000;
 
 impl Store {
     /// Whether there is anything to do. `idle`: nothing was asked for a while, so that also little

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::queue::line::Age;
-use crate::queue::store::{Fault, Store};
+use crate::queue::store::sweep::AGE_STORED_EVERY;
+use crate::queue::store::{Fault, Store, row};
 
 impl Store {
     /// Keeps the queue's time, so that a start does not begin it anew.
@@ -36,14 +37,16 @@ impl Store {
     }
 }
 
-/// The latest time that the rows know of.
+/// The latest time that is known. It is stored every hour, and the rows know what came after; a row
+/// that is far ahead of it was altered, and must not carry all others over their deadlines.
 pub(super) fn stored_age(db: &Connection) -> Result<Age, Fault> {
-    let age: Option<i64> = db.query_row(
-        "SELECT max(ifnull((SELECT value FROM meta WHERE name = 'age'), 0),
-                    ifnull((SELECT max(born) FROM job), 0),
-                    ifnull((SELECT max(ended_age) FROM job), 0))",
-        [],
-        |row| row.get(0),
+    let age = db.query_row(
+        "WITH stored(age) AS (SELECT ifnull(max(value), 0) FROM meta WHERE name = 'age')
+         SELECT max(age, ifnull((SELECT max(born) FROM job WHERE born <= age + ?1), 0),
+                    ifnull((SELECT max(ended_age) FROM job WHERE ended_age <= age + ?1), 0))
+         FROM stored",
+        params![2 * AGE_STORED_EVERY.cast_signed()],
+        |row| Ok(row::age(row, 0)),
     )?;
-    Ok(age.and_then(|age| u64::try_from(age).ok()).unwrap_or_default())
+    Ok(age)
 }
