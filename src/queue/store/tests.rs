@@ -15,7 +15,9 @@ use super::*;
 
 mod actions;
 mod compare;
+mod keeping;
 mod model;
+mod opening;
 mod property;
 
 /// A folder with a database that is opened again and again.
@@ -86,6 +88,23 @@ impl Bench {
             fs::rename(self.path(), &empty).unwrap();
         }
         fs::copy(empty, self.path()).unwrap();
+    }
+
+    /// Kills the process and starts another.
+    fn kill(&self, store: Store) -> Store {
+        self.keep_files();
+        drop(store);
+        self.put_back_files();
+        self.open().unwrap()
+    }
+
+    /// The files that are there.
+    fn names(&self) -> Vec<String> {
+        let files = fs::read_dir(&self.folder).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
     }
 
     /// What a process that is killed now would leave.

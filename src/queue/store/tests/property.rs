@@ -111,10 +111,7 @@ impl<'a> Pair<'a> {
             Action::Finish { which, made, end, size } => {
                 self.finish(which, (made, end, size), is_doomed)?;
             }
-            Action::Pass { hours } => {
-                self.store().clock.base += hours * 2 * HALF_HOUR;
-                self.model.now += hours * 2;
-            }
+            Action::Pass { hours } => self.pass(hours)?,
             Action::Sweep => {
                 self.act(Kind::Relaxed, is_doomed, Store::sweep)?;
                 self.model.sweep();
@@ -137,6 +134,16 @@ impl<'a> Pair<'a> {
         if is_doomed && in_transaction && self.model.flaw != Flaw::Believes {
             self.model = before;
         }
+        Ok(())
+    }
+
+    /// The time is stored every hour; the last may be lost.
+    fn pass(&mut self, hours: u64) -> Result<(), Wrong> {
+        for _ in 0..hours {
+            self.act(Kind::Relaxed, false, Store::store_age)?;
+            self.store().clock.base += 2 * HALF_HOUR;
+        }
+        self.model.now += hours * 2;
         Ok(())
     }
 

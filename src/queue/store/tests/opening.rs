@@ -1,0 +1,207 @@
+//! Opening: settings, modes, versions, and what is not a database of ours or no longer one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::queue::Durability;
+use crate::queue::job::State;
+use crate::queue::store::open::{Lock, MOST_SET_ASIDE, Opened, Place};
+use crate::queue::store::tests::{Bench, asked, everything, key};
+use crate::queue::store::{Fault, Kind, Store};
+
+#[test]
+fn the_settings_that_promises_rest_on_are_in_force() {
+    let bench = Bench::new("settings");
+    let strict = Durability::default();
+    let store = Opened::open(&Place {
+        path: &bench.path(),
+        durability: strict,
+        limits: &bench.limits(|_| ()),
+        line: &std::sync::Arc::default(),
+        leased: &std::collections::BTreeMap::new(),
+    });
+    let db = store.unwrap().store.db;
+    let wanted = [
+        ("journal_mode", "wal"),
+        ("locking_mode", "exclusive"),
+        ("synchronous", "2"),
+        ("page_size", "4096"),
+        ("auto_vacuum", "0"),
+        ("wal_autocheckpoint", "256"),
+        ("journal_size_limit", "1048576"),
+        ("cache_size", "-512"),
+        ("temp_store", "2"),
+        ("max_page_count", "8192"),
+        ("hard_heap_limit", "2097152"),
+        ("cell_size_check", "1"),
+        ("trusted_schema", "0"),
+        ("foreign_keys", "0"),
+        ("user_version", "1"),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(setting(&db, name), value, "{name}");
+    }
+}
+
+fn setting(db: &Connection, name: &str) -> String {
+    let read = |row: &rusqlite::Row<'_>| match row.get_ref(0)? {
+        rusqlite::types::ValueRef::Integer(number) => Ok(number.to_string()),
+        other => Ok(other.as_str()?.to_owned()),
+    };
+    db.pragma_query_value(None, name, read).unwrap()
+}
+
+#[test]
+fn a_commit_is_synced_as_its_kind_wants() {
+    let bench = Bench::new("kinds");
+    let mut store = bench.open().unwrap();
+    store.durability = Durability::default();
+    for (kind, wanted) in [(Kind::Durable, "2"), (Kind::Relaxed, "1"), (Kind::Durable, "2")] {
+        let found = store.transact(kind, |store| Ok(setting(&store.db, "synchronous")));
+        assert_eq!(found.unwrap(), wanted, "{kind:?}");
+    }
+}
+
+#[test]
+fn nobody_else_on_the_device_reads_the_files_and_none_is_mapped() {
+    let bench = Bench::new("modes");
+    let folder = bench.folder.join("made/for/it");
+    let path = folder.join("queue.db");
+    let _lock = Lock::take(&path).unwrap();
+    assert_eq!(mode(&folder), 0o700);
+    let mut bench = bench;
+    bench.folder = folder;
+    // The second opening finds a log, which is what the mapped file would be made for.
+    for opening in ["first", "second"] {
+        let mut store = bench.open().unwrap();
+        store.transact(Kind::Durable, |store| store.enqueue(&asked(1, 1, 9000))).unwrap();
+        let names = ["queue.db", "queue.db-wal", "queue.db.ballast", "queue.db.lock"];
+        assert_eq!(bench.names(), names, "{opening}");
+        for name in names {
+            assert_eq!(mode(&bench.folder.join(name)), 0o600, "{name}");
+        }
+        bench.kill(store);
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_one_may_have_it() {
+    let bench = Bench::new("one");
+    let first = Lock::take(&bench.path()).unwrap();
+    assert!(matches!(Lock::take(&bench.path()), Err(Fault::NotOurs(_))));
+    drop(first);
+    assert!(Lock::take(&bench.path()).is_ok());
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let others = [
+        (
+            "a later version",
+            "PRAGMA journal_mode = WAL; PRAGMA application_id = 0x65646768; PRAGMA user_version = 2; CREATE TABLE job(x);",
+        ),
+        (
+            "another program's",
+            "PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE t(x);",
+        ),
+        ("one without a mark", "CREATE TABLE t(x);"),
+        ("one with a version alone", "PRAGMA user_version = 1; CREATE TABLE job(x);"),
+    ];
+    for (whose, made) in others {
+        let bench = Bench::new("others");
+        Connection::open(bench.path()).unwrap().execute_batch(made).unwrap();
+        let before = fs::read(bench.path()).unwrap();
+        let fault = bench.open_anyhow().err();
+        assert!(matches!(fault, Some(Fault::NotOurs(_))), "{whose}: {fault:?}");
+        assert!(fs::read(bench.path()).unwrap() == before, "{whose} was written to");
+        let log = fs::metadata(bench.wal()).map_or(0, |log| log.len());
+        assert_eq!(log, 0, "{whose} has a log");
+        assert!(!bench.names().iter().any(|name| name.contains("damaged")), "{whose} was moved");
+    }
+}
+
+#[test]
+fn an_unreadable_database_is_set_aside_and_kept_at_most_three_of_them() {
+    let bench = Bench::new("aside");
+    for number in 0..=MOST_SET_ASIDE {
+        let garbage = vec![b'x'; 10_000 + number];
+        fs::write(bench.path(), &garbage).unwrap();
+        fs::write(bench.wal(), b"its log").unwrap();
+        let opened = bench.open_anyhow();
+        if number == MOST_SET_ASIDE {
+            assert!(matches!(opened.err(), Some(Fault::Disk(why)) if why.contains("take away")));
+            assert!(fs::read(bench.path()).unwrap() == garbage, "the fourth stays where it is");
+            return;
+        }
+        let opened = opened.unwrap();
+        let (aside, _) = opened.set_aside.unwrap();
+        assert!(fs::read(&aside).unwrap() == garbage, "number {number} was altered");
+        assert_eq!(fs::read(format!("{}-wal", aside.display())).unwrap(), b"its log");
+        let mut store = opened.store;
+        store.transact(Kind::Durable, |store| store.enqueue(&asked(1, 1, 10))).unwrap();
+        drop(store);
+    }
+}
+
+#[test]
+fn damage_is_found_after_an_unclean_stop() {
+    for damage in [false, true] {
+        let bench = Bench::new("damage");
+        let mut store = bench.open().unwrap();
+        store.transact(Kind::Durable, |store| store.enqueue(&asked(1, 1, 9000))).unwrap();
+        store.close();
+        let mut store = bench.open().unwrap();
+        store.transact(Kind::Durable, |store| store.enqueue(&asked(2, 1, 10))).unwrap();
+        bench.keep_files();
+        drop(store);
+        bench.put_back_files();
+        if damage {
+            let mut bytes = fs::read(bench.path()).unwrap();
+            // From the second page on, everything but what the log has anew.
+            bytes[4096..].fill(0xa5);
+            fs::write(bench.path(), bytes).unwrap();
+        }
+        let opened = bench.open_anyhow().unwrap();
+        assert_eq!(opened.set_aside.is_some(), damage);
+    }
+}
+
+#[test]
+fn numbers_that_were_altered_do_not_keep_it_shut_nor_carry_others_away() {
+    let altered = [
+        "UPDATE job SET state = 1, crashes = -7, calls = 1 << 60",
+        "UPDATE job SET state = 99, due = -1",
+        "UPDATE job SET born = 1 << 60, due = 1 << 60",
+        "UPDATE job SET ended_age = 1 << 61, ttl = -1",
+        "UPDATE job SET id = 'not an id', lane = ''",
+        "UPDATE job SET priority = 77, size = -3, seq = 1 << 40",
+    ];
+    for change in altered {
+        let bench = Bench::new("altered");
+        let mut store = bench.open().unwrap();
+        for name in [1, 2] {
+            store.transact(Kind::Durable, |store| store.enqueue(&asked(name, 1, 10))).unwrap();
+        }
+        let change = format!("{change} WHERE id = 'job-1'");
+        assert_eq!(store.db.execute(&change, []).unwrap(), 1, "{change}");
+        store.close();
+        let mut store = bench.open().expect(&change);
+        store.transact(Kind::Relaxed, Store::sweep).unwrap();
+        let other = store.job(&key(2)).unwrap().expect(&change);
+        assert_eq!(other.state, State::Queued, "{change}");
+        let listed = store.list(&everything()).unwrap();
+        for state in State::ALL {
+            let count = listed.iter().filter(|job| job.state == state).count() as u64;
+            assert_eq!(store.counts().of(state), count, "{change}: {state:?}");
+        }
+        let leased = store.transact(Kind::Relaxed, |store| store.claim(other.seq)).unwrap();
+        assert!(leased.is_some(), "{change}");
+    }
+}
