@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::support::tls::Authority;
@@ -30,11 +31,19 @@ fn in_1970(folder: &Folder) -> PathBuf {
     library
 }
 
+/// A static binary, or one of another machine, takes no library: there the unit tests speak.
+fn takes_no_library() -> bool {
+    let another =
+        ["EDGEHOLD_BIN", "EDGEHOLD_RUNNER"].iter().any(|name| std::env::var_os(name).is_some());
+    if another {
+        eprintln!("not run: it needs the binary that cargo built for this machine");
+    }
+    another
+}
+
 #[test]
 fn a_box_that_boots_in_1970_trusts_the_certificates_of_today() {
-    // A static binary, or one of another machine, takes no library: there the unit tests speak.
-    if ["EDGEHOLD_BIN", "EDGEHOLD_RUNNER"].iter().any(|name| std::env::var_os(name).is_some()) {
-        eprintln!("not run: it needs the binary that cargo built for this machine");
+    if takes_no_library() {
         return;
     }
     run(async {
@@ -63,5 +72,28 @@ fn a_box_that_boots_in_1970_trusts_the_certificates_of_today() {
             assert_eq!(why.contains("is the clock right?"), status == 503, "{name}: {far}");
             assert_eq!(far["why"] == Value::Null, status == 200, "{name}: {far}");
         }
+    });
+}
+
+#[test]
+fn how_late_it_was_is_known_at_the_next_start() {
+    if takes_no_library() {
+        return;
+    }
+    run(async {
+        let gateway = Setup::new("").start().await;
+        let clock = gateway.status().await["clock"].clone();
+        let built = clock["floor"].as_i64().unwrap();
+        // No certificate of a test's own authority proves a time, so it is put where it is kept.
+        let gateway = gateway.stopped_with(|folder| {
+            let database = Connection::open(folder.join("state/queue.db")).unwrap();
+            let late = "INSERT INTO meta(name, value) VALUES('clock', ?1)";
+            assert_eq!(database.execute(late, [built + 86_400]).unwrap(), 1);
+        });
+        let folder = Folder::new();
+        let preload = in_1970(&folder).display().to_string();
+        let again = gateway.await.env("LD_PRELOAD", &preload).start().await;
+        let clock = again.status().await["clock"].clone();
+        assert_eq!((&clock["now"], &clock["floor"]), (&60.into(), &(built + 86_400).into()));
     });
 }

@@ -63,10 +63,17 @@ impl Gateway {
     }
 
     /// Lets it stop in good order, and starts it again in the same folder.
-    pub async fn stopped(mut self) -> Self {
+    pub async fn stopped(self) -> Self {
+        self.stopped_with(|_| ()).await.start().await
+    }
+
+    /// Lets it stop in good order, for another start once its folder was changed.
+    pub async fn stopped_with(mut self, change: impl FnOnce(&Path)) -> Setup {
         self.signal("TERM");
         assert_eq!(self.exit_code().await, Some(0), "{}", self.log());
-        self.take_setup().start().await
+        let setup = self.take_setup();
+        change(&setup.folder.0);
+        setup
     }
 
     fn setup(&self) -> &Setup {

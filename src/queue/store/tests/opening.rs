@@ -205,3 +205,16 @@ fn numbers_that_were_altered_do_not_keep_it_shut_nor_carry_others_away() {
         assert!(leased.is_some(), "{change}");
     }
 }
+
+#[test]
+fn the_latest_time_of_day_is_known_over_crashes() {
+    let bench = Bench::new("clock");
+    let mut store = bench.open().unwrap();
+    assert_eq!(store.remembered(), Ok(None));
+    for late in [1_800_000_000, 1_800_003_600] {
+        store.transact(Kind::Relaxed, |store| store.remember(late)).unwrap();
+        drop(store);
+        store = bench.open().unwrap();
+        assert_eq!(store.remembered(), Ok(Some(late)));
+    }
+}
