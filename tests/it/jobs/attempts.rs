@@ -20,12 +20,14 @@ fn limited(after: &str) -> Vec<Act> {
 fn a_call_that_nobody_had_counts_for_nothing() {
     run(async {
         let mut fake = OpenAi::saying("here again");
-        fake.down().await;
         let gateway = Gateway::with(&(near(&fake) + "[queue]\nmax_attempts = 1\n")).await;
+        gateway.until_reach("cloud", "up").await;
+        // It is tried, for nobody knows yet that nobody is there.
+        fake.down().await;
         gateway.queue_chat("a", "big", "hello").await;
         gateway.until_reach("cloud", "down").await;
-        let waits = gateway.job("a").await;
-        assert_eq!((&waits["state"], &waits["attempts"]), (&json!("queued"), &json!(0)));
+        let waits = gateway.until_state("a", "queued").await;
+        assert_eq!(waits["attempts"], 0, "{waits}");
         fake.up();
         assert_eq!(gateway.until_ended("a", "succeeded").await["attempts"], 1);
         assert_eq!(fake.chats(), 1);
