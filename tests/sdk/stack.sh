@@ -145,9 +145,6 @@ stack_gateway() {
 [server]
 listen = ["127.0.0.1:$gateway_port"]
 
-[queue]
-path = "$work/queue.db"
-
 [providers.local]
 kind = "ollama"
 base_url = "$ollama_url"
