@@ -239,7 +239,7 @@ fn over_budget_is_refused_and_what_never_fits_says_so() {
         first.on(openai::CHAT, vec![Act::Stall]);
         let tables = first.table("first", "cloud", "max_concurrent = 64")
             + &alias("one", &["first/tiny"])
-            + "[memory]\ncap = \"8MiB\"\n";
+            + "[memory]\ncap = \"10MiB\"\n[queue]\nmax_jobs = 100\n";
         let setup = Setup::new(&tables).server("max_body = \"1MiB\"");
         let gateway = setup.start().await;
         let long = "x".repeat(900_000);
@@ -259,7 +259,7 @@ fn over_budget_is_refused_and_what_never_fits_says_so() {
             }
             waiting.push(conn);
         }
-        let refused = refused.expect("twenty bodies of 0.9 MB do not fit into 8 MiB").expect(503);
+        let refused = refused.expect("twenty bodies of 0.9 MB do not fit into 10 MiB").expect(503);
         assert_eq!(refused.error().0, "overloaded");
         assert!(refused.header("retry-after").is_some());
         assert!(!waiting.is_empty());
@@ -276,7 +276,7 @@ fn a_whole_answer_is_held_within_the_budget_too() {
         let tables = remote.cloud("remote")
             + &local.local("local")
             + NO_RETRY
-            + "[memory]\ncap = \"8MiB\"\n";
+            + "[memory]\ncap = \"11MiB\"\n[queue]\nmax_jobs = 100\n";
         let gateway = Gateway::with(&tables).await;
         for model in ["remote/gpt-test", "local/tiny"] {
             let answer = gateway.chat(model, "hello").await.expect(413);
