@@ -17,7 +17,7 @@ use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
 use crate::server::jobs::parcel::{RequestHead, unpack};
-use crate::server::jobs::{closed, id_of, known, owner_of, result};
+use crate::server::jobs::{closed, id_of, owner_of, result};
 use crate::server::respond::{JSON, whole};
 use crate::server::route::Route;
 
@@ -52,7 +52,7 @@ pub(in crate::server) async fn background(
     request: &Request<Incoming>,
 ) -> Result<Response<Reply>, Failed> {
     let key = key_of(caller, request.uri().path())?;
-    let known = known(&gateway.queue, &key).await.ok();
+    let known = gateway.queue.job(key.clone()).await.map_err(closed)?;
     let job = known.filter(|job| job.path == RESPONSES).ok_or_else(|| no_such_response(&key))?;
     if route == Route::ResponseCancel {
         return cancel(gateway, job).await;

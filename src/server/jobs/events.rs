@@ -64,8 +64,11 @@ impl Feed {
     async fn next(mut self) -> Step {
         loop {
             let changed = self.watch.changed();
-            let Ok(job) = known(&self.gateway.queue, &self.key).await else {
-                return (Bytes::from_static(b"event: gone\ndata: {}\n\n"), None);
+            let job = match self.gateway.queue.job(self.key.clone()).await {
+                Ok(Some(job)) => job,
+                Ok(None) => return (Bytes::from_static(b"event: gone\ndata: {}\n\n"), None),
+                // The job is not gone: its client comes again, and goes on from what it has seen.
+                Err(_) => return (Bytes::from_static(b": not now\n\n"), None),
             };
             let version = view::version(&job);
             if self.seen.as_ref() != Some(&version) {

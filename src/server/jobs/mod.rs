@@ -204,6 +204,11 @@ fn no_result(job: &Job, which: Which) -> Result<Response<Reply>, Failed> {
             "the job expired before it had an answer; POST .../retry tries it again".to_owned(),
         ),
         (_, State::Cancelled) => gone("the job was cancelled".to_owned()),
+        // It was given up without an answer: to come back for one would be in vain.
+        (_, State::Failed) => {
+            let why = job.trouble.as_ref().map_or("the job failed", |it| &it.message);
+            Err(Error::new(Kind::Internal, format!("{why}; POST .../retry tries it again")).into())
+        }
         _ => {
             let mut response = whole(view::text(job), JSON);
             *response.status_mut() = StatusCode::ACCEPTED;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::jobs::{held, near};
 use crate::support::answer::Answer;
-use crate::support::{Gateway, JOBS, at, chat_job, run, run_long};
+use crate::support::{Gateway, JOBS, OpenAi, at, chat_job, openai, reply, run, run_long};
 
 #[track_caller]
 fn assert_refused(refused: Answer, what: &str) {
@@ -99,5 +99,22 @@ fn so_many_bytes_and_no_more() {
         assert!(matches!(second, 200 | 202), "{second}");
         gateway.until_ended("again", "succeeded").await;
         assert_eq!(fake.chats(), first + 1);
+    });
+}
+
+#[test]
+fn an_answer_that_finds_no_room_ends_its_job() {
+    run(async {
+        let fake = OpenAi::new();
+        let answer = openai::answer(&"x".repeat(400_000));
+        fake.on(openai::CHAT, reply::json(200, &answer));
+        let gateway = Gateway::with(&(near(&fake) + "[queue]\nquota = \"256KiB\"\n")).await;
+        gateway.queue_chat("a", "big", "a").await;
+        let job = gateway.until_ended("a", "failed").await;
+        assert_eq!(job["last_error"]["code"], "result_too_large", "{job}");
+        // Nobody is asked to wait for what will not come.
+        let result = gateway.result("a").await.expect(500);
+        assert!(result.json()["detail"].as_str().unwrap().contains("quota"), "{}", result.text());
+        assert_eq!(fake.chats(), 1);
     });
 }

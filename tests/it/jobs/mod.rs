@@ -6,6 +6,7 @@ mod background;
 mod bad;
 mod cli;
 mod clients;
+mod closed;
 mod create;
 mod events;
 mod full;
