@@ -12,20 +12,20 @@ use crate::lifecycle::{Drain, Tasks};
 use super::*;
 
 /// Longer than anything takes on a machine that has other things to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("edgehold-{name}-{}", std::process::id()));
         fs::remove_dir_all(&path).ok();
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn start(&self, quota: u64) -> Queue {
+    pub(super) fn start(&self, quota: u64) -> Queue {
         let place = Place {
             path: self.0.join("state/queue.db"),
             durability: Durability { weakened: Some(Weak::Off), power_safe_overwrite: false },
@@ -42,13 +42,13 @@ impl Drop for Folder {
     }
 }
 
-const QUOTA: u64 = 32 * 1024 * 1024;
+pub(super) const QUOTA: u64 = 32 * 1024 * 1024;
 
 fn key(name: &str) -> JobKey {
     JobKey { owner: Arc::from(""), id: name.parse().unwrap() }
 }
 
-fn asked(name: &str, size: usize) -> Submission {
+pub(super) fn asked(name: &str, size: usize) -> Submission {
     Submission {
         key: key(name),
         path: "/v1/ask".to_owned(),
@@ -112,16 +112,22 @@ async fn what_is_answered_can_be_seen_already() {
     }
 }
 
-/// Answers at once.
-struct Quick {
+/// Answers at once, or never.
+pub(super) struct Quick {
     runs: AtomicUsize,
-    size: usize,
+    size: Option<usize>,
     returns: channel::Sender<u64>,
 }
 
 impl Quick {
     fn new(size: usize) -> Arc<Self> {
-        Arc::new(Self { runs: AtomicUsize::new(0), size, returns: channel::Sender::new(0) })
+        let (runs, returns) = (AtomicUsize::new(0), channel::Sender::new(0));
+        Arc::new(Self { runs, size: Some(size), returns })
+    }
+
+    pub(super) fn endless() -> Arc<Self> {
+        let (runs, returns) = (AtomicUsize::new(0), channel::Sender::new(0));
+        Arc::new(Self { runs, size: None, returns })
     }
 }
 
@@ -132,7 +138,8 @@ impl Runner for Quick {
 
     async fn run(&self, _: Lease) -> Run {
         self.runs.fetch_add(1, Ordering::SeqCst);
-        let parcel = vec![1; self.size].into();
+        let Some(size) = self.size else { return std::future::pending().await };
+        let parcel = vec![1; size].into();
         Run { calls: 1, ended: Ended::Succeeded(Answer { status: 200, target: None, parcel }) }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::lifecycle::{Drain, Tasks};
 use crate::queue::handle::{Pick, Queue};
-use crate::queue::job::{Ended, Lane, Lease, QueueError, Trouble};
+use crate::queue::job::{Ended, JobKey, Lane, Lease, QueueError, Trouble};
 use crate::queue::line::Opening;
 use crate::queue::thread::locked;
 use crate::random;
@@ -145,7 +145,11 @@ impl<R: Runner> Crew<R> {
         let job = self.runner.run(lease);
         tokio::pin!(job);
         let run = loop {
+            // A change that came before this is seen in the row.
             let changed = watch.changed();
+            if !self.is_wanted(&key, seq).await {
+                break None;
+            }
             tokio::select! {
                 run = &mut job => {
                     let ended = self.timed(&lane, before, run.calls, run.ended);
@@ -153,14 +157,7 @@ impl<R: Runner> Crew<R> {
                 }
                 // The service's own end is nobody's failure: it is first again at the next start.
                 () = self.stopped() => break Some(interrupted(given)),
-                () = changed => {
-                    let known = self.queue.job(key.clone()).await;
-                    // Another job may have its name by now.
-                    let own = known.map(|job| job.filter(|job| job.seq == seq));
-                    if own.is_ok_and(|job| job.is_none_or(|job| job.state.is_final())) {
-                        break None;
-                    }
-                }
+                () = changed => {}
             }
         };
         // Where it was cancelled, its row says so already.
@@ -168,6 +165,13 @@ impl<R: Runner> Crew<R> {
         self.end(seq, (given, run.calls), run.ended).await;
         locked(&self.running).remove(&seq);
         self.freed.notify_one();
+    }
+
+    /// Whether the job is still to be done, as far as can be known.
+    async fn is_wanted(&self, key: &JobKey, seq: i64) -> bool {
+        let Ok(known) = self.queue.job(key.clone()).await else { return true };
+        // Another job may have its name by now.
+        known.is_some_and(|job| job.seq == seq && !job.state.is_final())
     }
 
     /// When a job that has no answer is tried again.
@@ -218,7 +222,34 @@ pub fn backoff(calls: u32, share: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use crate::queue::job::Enqueued;
+    use crate::queue::tests::{Folder, PATIENCE, QUOTA, Quick, asked};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_was_taken_back_before_anybody_listened_is_not_run() {
+        for again in [false, true] {
+            let folder = Folder::new("taken-back");
+            let queue = folder.start(QUOTA);
+            queue.opened().await;
+            let Ok(Enqueued::Accepted(job)) = queue.enqueue(asked("a", 10)).await else { panic!() };
+            let lease = queue.claim(job.seq).await.unwrap().unwrap();
+            queue.remove(job.key.clone()).await.unwrap();
+            if again {
+                queue.remove(job.key.clone()).await.unwrap();
+                queue.enqueue(asked("a", 10)).await.unwrap();
+            }
+            let crew = Arc::new(Crew {
+                queue,
+                runner: Quick::endless(),
+                drain: Drain::new(),
+                running: Mutex::default(),
+                freed: Notify::new(),
+            });
+            tokio::time::timeout(PATIENCE, crew.one(lease)).await.expect("it runs for nobody");
+        }
+    }
 
     #[test]
     fn waits_double_up_to_five_minutes() {
