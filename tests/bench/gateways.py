@@ -202,6 +202,8 @@ listen = ["127.0.0.1:{port}"]
 max_connections = 4096
 [memory]
 cap = "128MiB"
+[queue]
+path = "{folder}/queue-{port}.db"
 [routing]
 breaker_failures = {breaker_failures}
 [providers.fake]
@@ -219,6 +221,7 @@ def edgehold(folder, binary, kind="openai"):
     catch_all = "\n".join(f'[models."{name}"]\ntargets = ["fake/{name}"]' for name in MODELS)
     config.write_text(
         EDGEHOLD.format(
+            folder=folder,
             port=port,
             kind=kind,
             upstream=UPSTREAM_PORT,
@@ -251,7 +254,9 @@ def edgehold_with_faults(folder, binary):
     )
     more = f'{dead}\n[models.open]\ntargets = ["fake/reset-open", "fake/plain"]\n[models.plain]\ntargets = ["fake/plain"]'
     config = folder / "edgehold-faults.toml"
-    text = EDGEHOLD.format(port=port, kind="openai", upstream=UPSTREAM_PORT, base="/v1", breaker_failures=3, more=more)
+    text = EDGEHOLD.format(
+        folder=folder, port=port, kind="openai", upstream=UPSTREAM_PORT, base="/v1", breaker_failures=3, more=more
+    )
     config.write_text(text)
     return Gateway("edgehold", port, [str(binary), "serve", "--config", str(config)])
 
