@@ -185,7 +185,7 @@ impl AnswerStream {
     fn break_off(&mut self, failure: Failure) {
         let Some(flow) = self.flow.take() else { return };
         let failure = flow.trial.failed(failure);
-        tracing::info!(error = %failure.error, "a stream broke off");
+        tracing::info!(error = failure.error.for_log(), "a stream broke off");
         self.relay.error(&failure.error, &mut self.pieces);
     }
 

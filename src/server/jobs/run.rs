@@ -154,7 +154,7 @@ impl<'a> Doing<'a> {
                 Err(failed)
                     if may_come_right(failed.error.kind) && !self.allowance.is_used_up() =>
                 {
-                    tracing::debug!(job = %self.lease.key.id, error = %failed.error, "no local answer first");
+                    tracing::debug!(job = %self.lease.key.id, error = failed.error.for_log(), "no local answer first");
                 }
                 done => return done,
             }
