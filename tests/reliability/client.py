@@ -118,6 +118,49 @@ class Client:
             after = found["next"]
         return shown
 
+    def chat(self, text="hello"):
+        """A chat that nobody queues. Returns the answer."""
+        body = {"model": "default", "messages": [{"role": "user", "content": text}]}
+        return self.connection.ask("POST", "/v1/chat/completions", json.dumps(body).encode())
+
+    def fill(self, size, patience=500):
+        """Hands jobs in until one is refused. Returns the jobs that were accepted, and the refusal."""
+        jobs = []
+        while len(jobs) < patience:
+            job = self.oracle.mint(size)
+            answer = self.create(job)
+            if not answer.good:
+                return jobs, answer
+            jobs.append(job)
+        return jobs, None
+
+    def finish(self, jobs):
+        """Waits for the result of each job, reads it, and acknowledges it."""
+        for job in jobs:
+            if self.await_result(job):
+                self.delete(job)
+
+    def await_result(self, job, patience=60):
+        """Waits for a result and reads it. Returns whether there was one in time."""
+        end = time.monotonic() + patience
+        status = 202
+        while status == 202 and time.monotonic() < end:
+            status = self.read_result(job, wait=20)
+        if status != 200:
+            self.oracle.blame(f"{job.id} has no result but {status} within {patience} s")
+        return status == 200
+
+    def wait_for_room(self, size, patience=90):
+        """Tries until a job is accepted. Returns the job and the seconds that took; None where it never was."""
+        began = time.monotonic()
+        job = self.oracle.mint(size)
+        while not self.create(job).good:
+            if time.monotonic() - began > patience:
+                self.oracle.blame(f"no job is taken again within {patience} s: {self.status()}")
+                return None, patience
+            time.sleep(0.01)
+        return job, time.monotonic() - began
+
     def status(self):
         """What /status says of the queue."""
         return self.connection.ask("GET", "/status").json()["queue"]

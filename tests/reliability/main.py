@@ -11,11 +11,14 @@ import pathlib
 import random
 import subprocess
 import sys
+import threading
 import time
+import traceback
 
 from verdict import Rig
 
 RIGS = ["kill9", "powercut", "inject", "full", "readonly", "flip", "clock", "backlog", "wear", "idempotency"]
+PATIENCE = 900  # seconds for a rig of a push
 
 
 def main():
@@ -53,9 +56,12 @@ def in_a_process(options, name):
     """A rig in a process of its own: one that falls over takes no other with it."""
     argv = [sys.executable, __file__, "--one", "--binary", options.binary, "--folder", options.folder]
     argv += ["--seed", str(options.seed), *(["--soak"] if options.soak else []), name]
-    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
-    sys.stdout.write(done.stdout or f"{name}: nothing was found out\n")
-    sys.stdout.flush()
+    try:
+        done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=None if options.soak else PATIENCE)
+    except subprocess.TimeoutExpired:
+        print(f"{name}: BROKEN: it did not end within {PATIENCE} s", flush=True)
+        return 1
+    print(done.stdout.rstrip() or f"{name}: BROKEN: it said nothing", flush=True)
     return done.returncode
 
 
@@ -64,7 +70,13 @@ def alone(options):
     folder = options.folder / name
     folder.mkdir(parents=True)
     rig = Rig(options.binary, folder, options.seed, options.soak)
-    importlib.import_module(f"rigs.{name}").run(rig)
+    # A thread that falls over would else be one that found nothing.
+    threading.excepthook = lambda failed: rig.must(False, f"a thread ended: {failed.exc_type.__name__}: {failed.exc_value}")
+    try:
+        importlib.import_module(f"rigs.{name}").run(rig)
+    except Exception as error:
+        traceback.print_exc()
+        rig.must(False, f"it was not finished: {error}")
     print(f"{name}: {'; '.join(rig.figures)} ({time.monotonic() - BEGAN:.1f} s)")
     for fault in rig.faults:
         print(f"{name}: BROKEN: {fault}")

@@ -95,6 +95,14 @@ path = "{self.database}"
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def ends_within(self, patience):
+        """Whether it ends by itself."""
+        try:
+            self.process.wait(patience)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
     def kill(self):
         self.end(signal.SIGKILL)
 

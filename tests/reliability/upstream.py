@@ -6,6 +6,7 @@ import itertools
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -21,6 +22,7 @@ class Upstream:
 
     def __init__(self):
         self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.calls = collections.Counter()  # by job
         self.first_calls = []  # jobs in the order in which they came first
         self.altered = []  # prompts that are not what any client sent
@@ -57,6 +59,7 @@ class Upstream:
             self.calls[job] += 1
             if self.calls[job] == 1:
                 self.first_calls.append(job)
+                self.changed.notify_all()
             return job, prompts.answer(prompt, next(self.serials), self.answer_bytes)
 
     def note_answer(self, job, text):
@@ -69,7 +72,9 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        """A service that is killed in the middle of a call is the point of the exercise."""
+        """A service that is killed in the middle of a call is the point of the exercise; all else is news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -81,7 +86,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         upstream = self.server.upstream
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError("the service died in the middle of a call")
+        request = json.loads(body)
         job, text = upstream.take(request["messages"][-1]["content"])
         upstream.gate.wait(PATIENCE)
         time.sleep(upstream.pause())

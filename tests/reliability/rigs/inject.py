@@ -56,7 +56,9 @@ class Fault:
 
     def wrap(self, log):
         inject = f"inject={self.calls}:{self.what}:when={self.when}"
-        return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", log, "-e", f"trace={self.calls}", "-e", inject]
+        # A filter in the kernel spares the calls that are not traced their stops; with it signals are not injected.
+        fast = [] if "signal" in self.what else ["--seccomp-bpf"]
+        return ["strace", "-D", "-f", *fast, "-qq", "-o", log, "-e", f"trace={self.calls}", "-e", inject]
 
     def __str__(self):
         return f"{self.calls} {self.what} at {self.when}"
@@ -110,7 +112,7 @@ class Trial:
             return True
         except (Broken, Died):
             # It may end itself when its disk fails; it must not hang.
-            if self.service.alive and "signal" not in self.fault.what:
+            if not self.service.ends_within(5):
                 self.oracle.blame(f"it is up and does not answer: {self.service.last_words()}")
             return False
 

@@ -1,0 +1,85 @@
+"""clock: the time of day jumps by ten years, between two starts and under way. No job expires, and none is stuck.
+
+libfaketime moves the clock for the one process; where it cannot be loaded, there is nothing to run. The job's own time of
+acceptance shows whether the clock did move.
+"""
+
+import datetime
+import glob
+import time
+
+from client import Client, unfinished
+from oracle import Oracle
+from service import Service
+from upstream import Upstream
+
+LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+YEAR = 365 * 86400
+JUMPS = (0, 10, -10, 0, 10, -20)  # years
+
+
+def run(rig):
+    oracle = Oracle(rig.seed)
+    clock = rig.folder / "clock"
+    preload = {"LD_PRELOAD": glob.glob(LIBRARY)[0], "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    # The monotonic clock is what a jump never moves.
+    preload |= {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    with Upstream() as upstream, Service(rig.binary, rig.folder / "run", upstream, environment=preload) as service:
+        for restart in (True, False):
+            for years in JUMPS:
+                jump(clock, years)
+                if restart or not service.alive:
+                    service.stop()
+                    service.start()
+                with Client(service.port, oracle, upstream) as client:
+                    look(rig, client, oracle, upstream, years)
+        with Client(service.port, oracle, upstream) as client:
+            finish(client, oracle, upstream)
+            control(rig, client)
+    rig.figure(f"{2 * len(JUMPS)} jumps of up to 30 years, half of them under way")
+    rig.figure(f"{oracle.counts['accepted']} accepted, {oracle.counts['lost']} lost, {oracle.counts['expired']} expired")
+    rig.blame(oracle)
+
+
+def jump(clock, years):
+    clock.write_text(f"{years * YEAR:+d}")
+
+
+def look(rig, client, oracle, upstream, years):
+    """Some jobs end now and some wait on; nothing that was there before is gone."""
+    upstream.gate.set()
+    done = [oracle.mint(200) for _ in range(5)]
+    for job in done:
+        client.create(job)
+        client.await_result(job)
+    upstream.gate.clear()
+    for _ in range(5):
+        client.create(oracle.mint(200))
+    shown = client.list()
+    oracle.check_shown(shown)
+    expired = [id for id, job in shown.items() if job["state"] == "expired"]
+    oracle.count("expired", len(expired))
+    rig.must(not expired, f"{expired} expired by a jump of {years} years")
+    moved = accepted_at(shown[done[0].id]["accepted_at"]) - time.time()
+    rig.must(abs(moved - years * YEAR) < 86400, f"the clock of the process moved by {moved / YEAR:.1f} years, not {years}")
+
+
+def accepted_at(value):
+    """A time of day in seconds, whether it was written as a number or for people."""
+    return value if isinstance(value, (int, float)) else datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+
+
+def finish(client, oracle, upstream):
+    """All that waits is done in the end."""
+    upstream.gate.set()
+    for job in oracle.owed():
+        client.await_result(job)
+
+
+def control(rig, client):
+    """A job whose time does pass."""
+    rig_job = client.oracle.mint(100)
+    body = rig_job.body().replace(b'{"path"', b'{"ttl": 1, "not_before": 3600, "path"')
+    client.connection.ask("PUT", f"/v1/jobs/{rig_job.id}", body)
+    shown = client.wait_for("the expiry", lambda shown: rig_job.id not in unfinished(shown), 30)
+    rig.control("a job with one second to live", int(shown[rig_job.id]["state"] == "expired"), "expired")
