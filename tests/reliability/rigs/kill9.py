@@ -15,6 +15,7 @@ from wire import Broken
 
 CLIENTS = 8
 MANNERS = ("put", "put", "put", "post", "prefer")
+STOP_EVERY = 20  # lives, of which the last ends as an init system ends it
 ENOUGH = 12  # jobs that a client has at once; with more than these it reads and deletes
 
 
@@ -45,6 +46,7 @@ class Trial:
         self.binary, self.folder, self.between_lives = rig.binary, folder, between_lives
         self.ready = []  # seconds
         self.gone = []  # jobs that were deleted, and may come back once more
+        self.stopped = []  # those that were before a stop, and may not
         self.killed_in_start = 0
 
     def run(self, cycles):
@@ -53,46 +55,57 @@ class Trial:
             self.upstream.fault = lambda job: 500 if random.random() < 0.02 else None
             with Service(self.binary, self.folder, self.upstream, {"concurrency": 4}) as self.service:
                 self.devices = [Device(self, number) for number in range(CLIENTS)]
-                for _ in range(cycles):
-                    self.life()
+                for number in range(1, cycles + 1):
+                    self.life(stops=number % STOP_EVERY == 0)
                     self.between_lives(self.service)
                 self.last_life()
         self.oracle.check_upstream(self.upstream)
 
-    def life(self):
+    def life(self, stops):
         """Start, check, work, kill."""
-        if self.rng.random() < 0.1:
+        if not stops and self.rng.random() < 0.1:
             self.service.spawn()
             time.sleep(self.rng.uniform(0, 0.05))
             self.service.kill()
             self.killed_in_start += 1
             return
         self.ready.append(self.service.start())
-        self.check()
+        self.check(delete_again=stops)
+        self.resting = False
         threads = [threading.Thread(target=device.work) for device in self.devices]
         for thread in threads:
             thread.start()
         time.sleep(self.rng.uniform(0, 0.05))
-        self.service.kill()
+        if not stops:
+            self.service.kill()
+        self.resting = True
         for thread in threads:
             thread.join()
+        if stops:
+            self.service.stop()
+            self.stopped = list(self.gone)
 
-    def check(self):
+    def check(self, delete_again=False):
         """Everything that is owed is there, and nothing that was never made."""
         with Client(self.service.port, self.oracle) as client:
             shown = client.list()
             self.oracle.check_shown(shown)
             nameless = [job for job in self.oracle.jobs.values() if job.id is None]
             self.oracle.check_strangers(shown, len(nameless))
-            self.delete_again(client, shown)
+            self.check_gone(client, shown, delete_again)
 
-    def delete_again(self, client, shown):
-        """Deletions are written together, a little later: one that a kill has undone is asked for again."""
-        for job in [job for job in self.gone if job.id in shown]:
-            self.oracle.count("back again")
+    def check_gone(self, client, shown, delete_again):
+        """Deletions are written together, a little later, so a kill may undo them; a stop must not."""
+        for job in self.stopped:
+            if job.id in shown:
+                self.oracle.blame(f"{job.id} was deleted, and is back after a stop")
+        self.stopped = []
+        back = [job for job in self.gone if job.id in shown]
+        self.oracle.count("back", len(back))
+        # What has stayed away over a start is away for good.
+        self.gone = back
+        for job in back if delete_again else ():
             client.connection.ask("DELETE", f"/v1/jobs/{job.id}")
-        # What has stayed away since the last start is away for good.
-        self.gone = [job for job in self.gone if job.id in shown]
 
     def last_life(self):
         """What was left in the middle is settled, all jobs come to their end, and every result is read once more."""
@@ -123,11 +136,11 @@ class Trial:
 
     def figures(self, cycles):
         counts = self.oracle.counts
-        yield f"{cycles} cycles ({self.killed_in_start} of them killed in the start)"
+        yield f"{cycles} cycles ({self.killed_in_start} killed in the start, {cycles // STOP_EVERY} stopped)"
         yield ", ".join(f"{counts[what]} {what}" for what in ("accepted", "lost", "altered", "duplicates"))
         yield f"{counts['results']} results, {counts['second results']} second ones"
         yield f"{counts['replays']} creates repeated, {counts['other bodies']} with another body refused"
-        yield f"{counts['deleted']} deleted, {counts['back again']} of them back again, {counts['cancelled']} cancelled"
+        yield f"{counts['deleted']} deleted, {counts['cancelled']} cancelled"
         yield f"{counts['quarantined']} quarantined, {counts['out of attempts']} out of attempts"
         yield f"at most {max(self.upstream.calls.values(), default=0)} calls for a job"
         self.ready.sort()
@@ -149,7 +162,7 @@ class Device:
         with Client(self.trial.service.port, self.oracle, self.trial.upstream) as client:
             try:
                 self.settle(client)
-                while True:
+                while not self.trial.resting:
                     self.step(client)
             except Broken:
                 return
