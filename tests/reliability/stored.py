@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import dataclass
 
-# A job's bodies stand in a table of their own, at four times its number and the few after that.
+# Small bodies stand in the job's row; others in a table of their own, at four times its number and the few after that.
 BODIES = 4
 PAYLOAD, RESULT = 0, 1
 
@@ -24,11 +24,14 @@ def read(path):
     """The jobs in the file, by id."""
     try:
         with Database(path) as database:
-            jobs = database.rows("SELECT id, seq FROM job")
-            bodies = dict(database.rows("SELECT at, data FROM payload"))
+            jobs = database.rows("SELECT id, seq, body, result FROM job")
+            apart = dict(database.rows("SELECT at, data FROM payload"))
     except sqlite3.Error as error:
         raise Unreadable(f"{path.name}: {error}") from error
-    return {id: Stored(bodies.get(BODIES * seq + PAYLOAD), bodies.get(BODIES * seq + RESULT)) for id, seq in jobs}
+    return {
+        id: Stored(apart.get(BODIES * seq + PAYLOAD, body), apart.get(BODIES * seq + RESULT, result))
+        for id, seq, body, result in jobs
+    }
 
 
 def forget(path, id):
