@@ -8,6 +8,10 @@ from wire import Broken, Connection
 ROOM = (429, 503)  # "not now": nothing was accepted, and nothing is wrong
 
 
+class Closed(Broken):
+    """The list was answered "not now"."""
+
+
 class Client:
     """What one device does, over one connection at a time. Not to be shared between threads."""
 
@@ -111,6 +115,8 @@ class Client:
         while after is not None:
             wanted = f"&state={state}" if state else ""
             answer = self.connection.ask("GET", f"/v1/jobs?limit={page}{wanted}" + (f"&after={after}" if after else ""))
+            if answer.status == 503:
+                raise Closed(f"the list: {answer.body!r}")
             if answer.status != 200 or answer.body is None:
                 raise Broken(f"the list: {answer.status} {answer.body!r}")
             found = answer.json()
@@ -168,10 +174,14 @@ class Client:
     def wait_for(self, what, done, patience=60):
         """Waits until `done` of the list; blames the service when it never comes to that. Returns the list."""
         end = time.monotonic() + patience
+        shown = {}
         while True:
-            shown = self.list()
-            if done(shown):
-                return shown
+            try:
+                shown = self.list()
+                if done(shown):
+                    return shown
+            except Closed as closed:
+                what = f"{what} ({closed})" if time.monotonic() > end else what
             if time.monotonic() > end:
                 self.oracle.blame(f"{what} did not come within {patience} s")
                 return shown
