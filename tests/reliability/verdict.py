@@ -38,7 +38,8 @@ class Rig:
         if len(oracle.wrong) > 10:
             self.faults.append(f"{where}... and {len(oracle.wrong) - 10} more")
 
-    def control(self, what, seen, unit):
+    def control(self, what, seen, unit, noticed=None):
         """The same with something broken on purpose: what it does not see, the rig would never see."""
-        self.figure(f"control, {what}: {seen} {unit}" + (", as it must" if seen else ""))
-        self.must(seen, f"control, {what}: nothing {unit}, so this rig proves nothing")
+        noticed = seen if noticed is None else noticed
+        self.figure(f"control, {what}: {seen} {unit}" + (", as it must" if noticed else ""))
+        self.must(noticed, f"control, {what}: {seen} {unit}, so this rig proves nothing")

@@ -129,7 +129,7 @@ class Image:
     def look(self, client, total):
         """Lists everything, lets everything run, and reads every result that is served."""
         shown = client.drain(30)
-        self.oracle.check_strangers({id: job for id, job in shown.items() if job["state"] != "corrupt"})
+        self.check_strangers(client, shown)
         known = [job for job in self.oracle.jobs.values() if job.id in shown]
         served = corrupt = 0
         for job in known:
@@ -147,6 +147,14 @@ class Image:
         total.count("gone", gone)
         total.count("whole", served)
         total.count("unharmed", served == len(self.oracle.jobs))
+
+    def check_strangers(self, client, shown):
+        """A flip may change a name in the list; it must not hand anything out under that name."""
+        known = {job.id for job in self.oracle.jobs.values()}
+        for id in shown.keys() - known:
+            answer = client.connection.ask("GET", f"/v1/jobs/{id}/result")
+            if answer.status == 200:
+                self.oracle.blame(f"{id}, which nobody made, has the result {answer.body[:120]!r}")
 
     def look_aside(self, client, total):
         """A database that cannot be read stays where somebody can look at it, and /status says where."""

@@ -16,7 +16,9 @@ from wire import Broken
 
 WRITE, SYNC = "pwrite64", "fdatasync,fsync"
 JOBS = 60  # that are handed in at most
-PATIENCE = 30  # seconds for the service to take jobs again
+PATIENCE = 60  # seconds for the service to take jobs again
+BURST = 3  # calls that fail in a row: after each the service waits twice as long until it opens its database again
+LANES = 4  # runs at once: mostly they wait
 
 
 def run(rig):
@@ -24,15 +26,16 @@ def run(rig):
     last = rig.size(100, 400)
     steps = [(WRITE, "signal=KILL", "{}", 1), (SYNC, "signal=KILL", "{}", 1)]
     for error in ("EIO", "ENOSPC"):
-        steps += [(call, f"error={error}", when, rig.size(12, 2)) for call in (WRITE, SYNC) for when in ("{}", "{}..{}")]
+        for call in (WRITE, SYNC):
+            steps += [(call, f"error={error}", "{}", 1), (call, f"error={error}", "{}..{}", rig.size(8, 1))]
     faults = [
-        Fault(call, what, when.format(number, number + 8))
+        Fault(call, what, when.format(number, number + BURST - 1))
         for call, what, when, step in steps
         for number in range(1, last + 1, step)
     ]
-    with Upstream() as upstream, concurrent.futures.ThreadPoolExecutor(2) as two:
+    with Upstream() as upstream, concurrent.futures.ThreadPoolExecutor(LANES) as lanes:
         trial = lambda numbered: Trial(rig, upstream, *numbered).run(total)
-        list(two.map(trial, enumerate(faults)))
+        list(lanes.map(trial, enumerate(faults)))
         for line in total.figures():
             rig.figure(line)
         rig.faults += total.wrong

@@ -16,6 +16,7 @@ from wire import Broken
 CLIENTS = 8
 MANNERS = ("put", "put", "put", "post", "prefer")
 STOP_EVERY = 20  # lives, of which the last ends as an init system ends it
+BATCH = 20  # deletions that are written together
 ENOUGH = 12  # jobs that a client has at once; with more than these it reads and deletes
 
 
@@ -45,8 +46,10 @@ class Trial:
         self.oracle = Oracle(rig.seed)
         self.binary, self.folder, self.between_lives = rig.binary, folder, between_lives
         self.ready = []  # seconds
-        self.gone = []  # jobs that were deleted, and may come back once more
-        self.stopped = []  # those that were before a stop, and may not
+        self.gone = []  # jobs that were deleted in this life: less than a batch of them may come back
+        self.returned = []  # those that came back, and are to be deleted again
+        self.stopped = False  # whether the life ended in good order
+        self.most_returned = 0
         self.killed_in_start = 0
 
     def run(self, cycles):
@@ -83,7 +86,7 @@ class Trial:
             thread.join()
         if stops:
             self.service.stop()
-            self.stopped = list(self.gone)
+            self.stopped = True
 
     def check(self, delete_again=False):
         """Everything that is owed is there, and nothing that was never made."""
@@ -95,17 +98,18 @@ class Trial:
             self.check_gone(client, shown, delete_again)
 
     def check_gone(self, client, shown, delete_again):
-        """Deletions are written together, a little later, so a kill may undo them; a stop must not."""
-        for job in self.stopped:
-            if job.id in shown:
-                self.oracle.blame(f"{job.id} was deleted, and is back after a stop")
-        self.stopped = []
+        """Deletions are written in batches: a kill may undo less than one of them, and a stop none."""
         back = [job for job in self.gone if job.id in shown]
-        self.oracle.count("back", len(back))
-        # What has stayed away over a start is away for good.
-        self.gone = back
-        for job in back if delete_again else ():
-            client.connection.ask("DELETE", f"/v1/jobs/{job.id}")
+        if len(back) >= (1 if self.stopped else BATCH):
+            how = "stop" if self.stopped else "kill"
+            self.oracle.blame(f"{len(back)} deleted jobs are back after a {how}, {back[0].id} among them")
+        self.most_returned = max(self.most_returned, len(back))
+        self.gone, self.stopped = [], False
+        self.returned += back
+        if delete_again:
+            for job in self.returned:
+                client.connection.ask("DELETE", f"/v1/jobs/{job.id}")
+            self.gone, self.returned = self.returned, []
 
     def last_life(self):
         """What was left in the middle is settled, all jobs come to their end, and every result is read once more."""
@@ -140,7 +144,7 @@ class Trial:
         yield ", ".join(f"{counts[what]} {what}" for what in ("accepted", "lost", "altered", "duplicates"))
         yield f"{counts['results']} results, {counts['second results']} second ones"
         yield f"{counts['replays']} creates repeated, {counts['other bodies']} with another body refused"
-        yield f"{counts['deleted']} deleted, {counts['cancelled']} cancelled"
+        yield f"{counts['deleted']} deleted, {self.most_returned} at most undone by a kill; {counts['cancelled']} cancelled"
         yield f"{counts['quarantined']} quarantined, {counts['out of attempts']} out of attempts"
         yield f"at most {max(self.upstream.calls.values(), default=0)} calls for a job"
         self.ready.sort()
@@ -180,7 +184,6 @@ class Device:
             shown = client.look(job)
             if shown is None:
                 job.deleted = True
-                self.trial.gone.append(job)
             else:
                 job.cancelled, job.deleting = job.cancelled or shown.get("state") == "cancelled", None
                 self.jobs.append(job)

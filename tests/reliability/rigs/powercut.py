@@ -46,7 +46,8 @@ def controls(rig):
     ):
         night = Night(rig, rig.folder / what.replace(" ", "-"), jobs=300, seed=rig.seed, environment=environment)
         found = night.cut(cuts, garbage=garbage, enough_lost=enough)
-        rig.control(f"{what}", found.lost + found.unreadable, f"of {found.checked} lost in {found.cuts} cuts")
+        seen = f"of {found.checked} jobs lost, and {found.unreadable} databases unreadable, in {found.cuts} cuts"
+        rig.control(what, found.lost, seen, found.lost + found.unreadable)
 
 
 class Findings:
