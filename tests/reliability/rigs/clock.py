@@ -35,7 +35,7 @@ def run(rig):
                     look(rig, client, oracle, upstream, years)
         with Client(service.port, oracle, upstream) as client:
             finish(client, oracle, upstream)
-            control(rig, client)
+            control(rig, client, upstream)
     rig.figure(f"{2 * len(JUMPS)} jumps of up to 30 years, half of them under way")
     rig.figure(f"{oracle.counts['accepted']} accepted, {oracle.counts['lost']} lost, {oracle.counts['expired']} expired")
     rig.blame(oracle)
@@ -76,10 +76,14 @@ def finish(client, oracle, upstream):
         client.await_result(job)
 
 
-def control(rig, client):
-    """A job whose time does pass."""
-    rig_job = client.oracle.mint(100)
-    body = rig_job.body().replace(b'{"path"', b'{"ttl": 1, "not_before": 3600, "path"')
-    client.connection.ask("PUT", f"/v1/jobs/{rig_job.id}", body)
-    shown = client.wait_for("the expiry", lambda shown: rig_job.id not in unfinished(shown), 30)
-    rig.control("a job with one second to live", int(shown[rig_job.id]["state"] == "expired"), "expired")
+def control(rig, client, upstream):
+    """A job whose time does pass: others are before it, and their answers do not come."""
+    upstream.gate.clear()
+    *others, late = [client.oracle.mint(100) for _ in range(5)]
+    for job in others:
+        client.create(job)
+    answer = client.connection.ask("PUT", f"/v1/jobs/{late.id}", late.body().replace(b'{"path"', b'{"ttl": 1, "path"'))
+    rig.must(answer.status == 202, f"a job with a second to live: {answer.status} {answer.body!r}")
+    shown = client.wait_for("the expiry", lambda shown: late.id not in unfinished(shown), 30)
+    rig.control("a job with one second to live", int(shown[late.id]["state"] == "expired"), "expired")
+    upstream.gate.set()

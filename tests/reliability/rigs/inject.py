@@ -39,6 +39,7 @@ def run(rig):
         for line in total.figures():
             rig.figure(line)
         rig.faults += total.wrong
+        rig.must(total.counts["hit"] * 4 >= total.counts["runs"], "most faults were never met")
         control(rig, upstream, len(faults))
 
 
