@@ -6,6 +6,7 @@ acceptance shows whether the clock did move.
 
 import datetime
 import glob
+import os
 import time
 
 from client import Client, unfinished
@@ -24,6 +25,7 @@ def run(rig):
     preload = {"LD_PRELOAD": glob.glob(LIBRARY)[0], "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
     # The monotonic clock is what a jump never moves.
     preload |= {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    lives = []
     with Upstream() as upstream, Service(rig.binary, rig.folder / "run", upstream, environment=preload) as service:
         for restart in (True, False):
             for years in JUMPS:
@@ -31,14 +33,23 @@ def run(rig):
                 if restart or not service.alive:
                     service.stop()
                     service.start()
+                    lives.append(service.process.pid)
                 with Client(service.port, oracle, upstream) as client:
                     look(rig, client, oracle, upstream, years)
         with Client(service.port, oracle, upstream) as client:
             finish(client, oracle, upstream)
             control(rig, client, upstream)
+    forget_shared_memory(lives)
     rig.figure(f"{2 * len(JUMPS)} jumps of up to 30 years, half of them under way")
     rig.figure(f"{oracle.counts['accepted']} accepted, {oracle.counts['lost']} lost, {oracle.counts['expired']} expired")
     rig.blame(oracle)
+
+
+def forget_shared_memory(lives):
+    """The library leaves some behind where a process does not end of its own accord."""
+    for life in lives:
+        for path in glob.glob(f"/dev/shm/*faketime_*_{life}"):
+            os.unlink(path)
 
 
 def jump(clock, years):
