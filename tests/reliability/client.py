@@ -15,8 +15,8 @@ class Closed(Broken):
 class Client:
     """What one device does, over one connection at a time. Not to be shared between threads."""
 
-    def __init__(self, port, oracle, upstream=None, clock=time.monotonic):
-        self.connection = Connection(port)
+    def __init__(self, address, oracle, upstream=None, clock=time.monotonic):
+        self.connection = Connection(address)
         self.oracle, self.upstream, self.clock = oracle, upstream, clock
 
     def __enter__(self):

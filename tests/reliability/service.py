@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from wire import LOCAL, Broken, Connection, free_port
+from wire import Broken, Connection, own_address
 
 PATIENCE = 10  # seconds in which it has to get ready
 
@@ -25,17 +25,18 @@ class Service:
         self.database.parent.mkdir(parents=True, exist_ok=True)
         self.environment = environment or {}
         self.log = self.folder / "service.log"
-        self.port = free_port()
+        self.address = own_address()
         self.process = None
         self.config = self.folder / "edgehold.toml"
         self.config.write_text(self.configuration(upstream.url, queue or {}))
 
     def configuration(self, url, queue):
         more = "".join(f"{key} = {value!r}\n" for key, value in queue.items())
+        host, port = self.address
         # A job's attempts are what is counted: within one, nothing is tried twice.
         return f"""
 [server]
-listen = ["{LOCAL}:{self.port}"]
+listen = ["{host}:{port}"]
 grace = "1s"
 [routing]
 retries = 0
@@ -86,7 +87,7 @@ path = "{self.database}"
 
     def answers(self):
         try:
-            with Connection(self.port, 5) as connection:
+            with Connection(self.address, 5) as connection:
                 return connection.ask("GET", "/readyz").status == 200
         except Broken:
             return False

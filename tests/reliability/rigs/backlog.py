@@ -51,14 +51,14 @@ def fill(service, oracle, waiting):
 
 def hand_in(service, oracle, times, seed):
     rng = random.Random(seed)
-    with Client(service.port, oracle) as client:
+    with Client(service.address, oracle) as client:
         for _ in range(times):
             client.create(oracle.mint(200, priority=rng.choice(PRIORITIES)))
 
 
 def list_all(rig, service, oracle):
     """Page by page, and everything is there; the service holds no more than it may."""
-    with Client(service.port, oracle) as client:
+    with Client(service.address, oracle) as client:
         shown = client.list()
     oracle.check_shown(shown)
     oracle.check_strangers(shown)

@@ -28,15 +28,16 @@ def run(rig):
     lives = []
     with Upstream() as upstream, Service(rig.binary, rig.folder / "run", upstream, environment=preload) as service:
         for restart in (True, False):
-            for years in JUMPS:
+            # What went wrong once would be waited for again and again.
+            for years in () if oracle.wrong else JUMPS:
                 jump(clock, years)
                 if restart or not service.alive:
                     service.stop()
                     service.start()
                     lives.append(service.process.pid)
-                with Client(service.port, oracle, upstream) as client:
+                with Client(service.address, oracle, upstream) as client:
                     look(rig, client, oracle, upstream, years)
-        with Client(service.port, oracle, upstream) as client:
+        with Client(service.address, oracle, upstream) as client:
             finish(client, oracle, upstream)
             control(rig, client, upstream)
     forget_shared_memory(lives)

@@ -71,7 +71,7 @@ class Original:
         self.oracle = Oracle(rig.seed + len(how), jobs={})
         with Service(rig.binary, rig.folder / how, upstream) as service:
             service.start()
-            with Client(service.port, self.oracle, upstream) as client:
+            with Client(service.address, self.oracle, upstream) as client:
                 for job in [self.oracle.mint(random.Random(number).randint(100, 6000)) for number in range(FINISHED)]:
                     client.create(job)
                 client.drain()
@@ -105,7 +105,7 @@ class Image:
         try:
             with self.service:
                 self.service.start()
-                with Client(self.service.port, self.oracle, self.upstream) as client:
+                with Client(self.service.address, self.oracle, self.upstream) as client:
                     self.look(client, total)
                 if not self.service.alive:
                     total.blame(f"image {self.number}: it ended: {self.service.last_words()}")

@@ -23,12 +23,12 @@ def full_disk(rig, upstream):
     with Disk(rig.folder / "small", 6 * MEBI) as disk:
         with Service(rig.binary, rig.folder / "disk", upstream, database=disk.path / "queue.db") as service:
             service.start()
-            with Client(service.port, oracle, upstream) as client:
+            with Client(service.address, oracle, upstream) as client:
                 filled_by_jobs(rig, client, upstream)
                 filled_by_others(rig, client, upstream, disk.path / "hog")
             service.kill()
             service.start()
-            with Client(service.port, oracle, upstream) as client:
+            with Client(service.address, oracle, upstream) as client:
                 oracle.check_shown(client.list())
     rig.must(not oracle.counts["lost"], f"disk: {oracle.counts['lost']} lost")
     rig.blame(oracle, "disk: ")
@@ -90,7 +90,7 @@ def full_quota(rig, upstream):
     done = 0
     with Service(rig.binary, rig.folder / "quota", upstream, {"quota": "1MiB", "concurrency": 8}) as service:
         service.start()
-        with Client(service.port, oracle, upstream) as client:
+        with Client(service.address, oracle, upstream) as client:
             for _ in range(rounds):
                 upstream.gate.clear()
                 jobs, refusal = client.fill(BODY)
@@ -115,14 +115,14 @@ def control(rig, upstream):
     with Service(rig.binary, rig.folder / "control", upstream) as service:
         upstream.gate.clear()
         service.start()
-        with Client(service.port, oracle) as client:
+        with Client(service.address, oracle) as client:
             jobs = [oracle.mint(100) for _ in range(10)]
             for job in jobs:
                 client.create(job)
         service.kill()
         stored.forget(service.database, jobs[4].id)
         service.start()
-        with Client(service.port, oracle) as client:
+        with Client(service.address, oracle) as client:
             oracle.check_shown(client.list())
     upstream.gate.set()
     rig.control("a job taken out of the file", oracle.counts["lost"], "lost")

@@ -63,7 +63,7 @@ class Trial:
     def client(self, number):
         """Hands random jobs in; many connections end before the answer, some before the request does."""
         rng = random.Random(self.rng.random() + number)
-        with Client(self.service.port, self.oracle, self.upstream) as client:
+        with Client(self.service.address, self.oracle, self.upstream) as client:
             while self.done < self.creates:
                 job = rng.choice(self.jobs)
                 try:
@@ -101,7 +101,7 @@ class Trial:
 
     def settle(self):
         """Every job is handed in once more, ends, and gives its result; then there is one for each, and no other."""
-        with Client(self.service.port, self.oracle, self.upstream) as client:
+        with Client(self.service.address, self.oracle, self.upstream) as client:
             if not self.fresh_names:
                 for job in self.jobs:
                     client.create(job)

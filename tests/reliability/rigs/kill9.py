@@ -90,7 +90,7 @@ class Trial:
 
     def check(self, delete_again=False):
         """Everything that is owed is there, and nothing that was never made."""
-        with Client(self.service.port, self.oracle) as client:
+        with Client(self.service.address, self.oracle) as client:
             shown = client.list()
             self.oracle.check_shown(shown)
             nameless = [job for job in self.oracle.jobs.values() if job.id is None]
@@ -117,7 +117,7 @@ class Trial:
         self.check()
         for device in self.devices:
             device.settle_all()
-        with Client(self.service.port, self.oracle, self.upstream) as client:
+        with Client(self.service.address, self.oracle, self.upstream) as client:
             shown = client.drain(120)
             self.oracle.check_shown(shown)
             for job in self.oracle.owed():
@@ -163,7 +163,7 @@ class Device:
 
     def work(self):
         """Goes on until the service is no more."""
-        with Client(self.trial.service.port, self.oracle, self.trial.upstream) as client:
+        with Client(self.trial.service.address, self.oracle, self.trial.upstream) as client:
             try:
                 self.settle(client)
                 while not self.trial.resting:
@@ -172,7 +172,7 @@ class Device:
                 return
 
     def settle_all(self):
-        with Client(self.trial.service.port, self.oracle, self.trial.upstream) as client:
+        with Client(self.trial.service.address, self.oracle, self.trial.upstream) as client:
             self.settle(client)
 
     def settle(self, client):

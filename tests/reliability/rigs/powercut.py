@@ -106,7 +106,7 @@ class Night:
     def hand_in(self, service, disk, number):
         rng = random.Random(self.rng.random() + number)
         own = []
-        with Client(service.port, self.oracle, self.upstream, clock=disk.entries) as client:
+        with Client(service.address, self.oracle, self.upstream, clock=disk.entries) as client:
             try:
                 while self.oracle.counts["accepted"] < self.wanted:
                     own.append(self.oracle.mint(rng.randint(700, 4096)))
@@ -183,7 +183,7 @@ class Night:
             upstream.gate.clear()
             with Service(self.binary, self.folder / "after", upstream, database=self.point / "queue.db", environment=self.environment) as service:
                 service.start()
-                with Client(service.port, oracle) as client:
+                with Client(service.address, oracle) as client:
                     have = {}
                     for id, shown in client.list().items():
                         answer = client.connection.ask("GET", f"/v1/jobs/{id}/result")

@@ -25,12 +25,12 @@ def run(rig):
                 wait_until(lambda: oracle.counts["accepted"] > 50, "some load")
                 (disk.sysfs / "trigger_fs_error").write_text("1")
                 wait_until(lambda: load.refused_in_a_row > 3, "a refusal")
-                with Client(service.port, oracle, upstream) as client:
+                with Client(service.address, oracle, upstream) as client:
                     while_read_only(rig, client)
                     mount_a_copy(disk)
                     _, seconds = client.wait_for_room(500)
             rig.must(service.alive, "it ended")
-            with Client(service.port, oracle, upstream) as client:
+            with Client(service.address, oracle, upstream) as client:
                 oracle.check_shown(client.list())
                 client.drain()
                 client.finish(oracle.owed())
@@ -67,14 +67,14 @@ def mount_a_copy(disk):
 def control(rig, service, oracle):
     """A job that somebody takes out of the file."""
     other = Oracle(rig.seed + 1)
-    with Client(service.port, other) as client:
+    with Client(service.address, other) as client:
         jobs = [other.mint(100) for _ in range(10)]
         for job in jobs:
             client.create(job)
     service.kill()
     stored.forget(service.database, jobs[4].id)
     service.start()
-    with Client(service.port, other) as client:
+    with Client(service.address, other) as client:
         other.check_shown(client.list())
     rig.control("a job taken out of the file", other.counts["lost"], "lost")
 
@@ -100,7 +100,7 @@ class Load:
             thread.join()
 
     def work(self):
-        with Client(self.service.port, self.oracle, self.upstream) as client:
+        with Client(self.service.address, self.oracle, self.upstream) as client:
             while not self.ended:
                 try:
                     status = client.create(self.oracle.mint(500)).status

@@ -28,7 +28,7 @@ def measure(rig, name, jobs, size):
         with Service(rig.binary, rig.folder / f"{name}-service", upstream, database=disk.path / "queue.db") as service:
             service.start()
             before = service.bytes_written(), disk.bytes_written()
-            with Client(service.port, oracle, upstream) as client:
+            with Client(service.address, oracle, upstream) as client:
                 for _ in range(jobs):
                     job = oracle.mint(size)
                     client.create(job)
