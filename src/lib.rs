@@ -102,7 +102,7 @@
 //! - Another path is a row of the table in `server::route` and a handler.
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
-//! - A change of the database is another step of `MIGRATIONS` in `queue::store::open`; those that are
+//! - A change of the database is another step of `MIGRATIONS` in `queue::store::schema`; those that are
 //!   there stay as they are, because devices have run them.
 //! - A rule for choosing targets belongs in [`router`], with a row in its tables.
 //! - A figure to hold is a row of `aims` in `tests/bench/report.py`; `scripts/bench` measures it.

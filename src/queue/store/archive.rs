@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::queue::job::{Job, JobKey, QueueError, Which};
 use crate::queue::store::acts::{Found, Listing};
 use crate::queue::store::ballast::Ballast;
-use crate::queue::store::open::{check_version, connect, settle};
-use crate::queue::store::{AgeClock, Fault, Lock, Memory, Store};
+use crate::queue::store::open::{connect, settle};
+use crate::queue::store::{AgeClock, Fault, Lock, Memory, Store, schema};
 use crate::queue::{Durability, Limits};
 
 /// Jobs that are read at once.
@@ -50,7 +50,7 @@ impl Archive {
             max_attempts: u32::MAX,
         };
         let db = connect(path, durability)?;
-        check_version(&db)?;
+        schema::check(&db)?;
         settle(&db, durability, &limits)?;
         let store = Store {
             db,

@@ -9,6 +9,7 @@ mod ballast;
 mod blob;
 mod open;
 mod row;
+mod schema;
 mod sweep;
 mod time;
 

@@ -15,42 +15,10 @@ use crate::queue::job::State;
 use crate::queue::line::Line;
 use crate::queue::store::ballast::Ballast;
 use crate::queue::store::row::{self, state_number};
+use crate::queue::store::schema;
 use crate::queue::store::time::stored_age;
 use crate::queue::store::{AgeClock, Fault, Kind, Memory, PAGE, Store};
 use crate::queue::{Durability, Limits};
-
-/// What the application's databases are marked with (`PRAGMA application_id`): "edgh".
-const APPLICATION: i32 = 0x6564_6768;
-
-/// Each step from one version of the schema to the next. A step is never changed once it is out.
-const MIGRATIONS: [&str; 1] = ["
-    CREATE TABLE job(
-        seq INTEGER PRIMARY KEY,
-        owner TEXT NOT NULL,
-        id TEXT NOT NULL,
-        state INTEGER NOT NULL,
-        priority INTEGER NOT NULL,
-        path TEXT NOT NULL,
-        lane TEXT NOT NULL,
-        fingerprint BLOB NOT NULL,
-        crc INTEGER NOT NULL,
-        size INTEGER NOT NULL,
-        accepted INTEGER NOT NULL,
-        born INTEGER NOT NULL,
-        ttl INTEGER NOT NULL,
-        due INTEGER NOT NULL,
-        calls INTEGER NOT NULL DEFAULT 0,
-        crashes INTEGER NOT NULL DEFAULT 0,
-        code TEXT, trouble TEXT,
-        ended INTEGER, ended_age INTEGER,
-        target TEXT, status INTEGER, bytes INTEGER, result_crc INTEGER,
-        draft_target TEXT, draft_status INTEGER, draft_bytes INTEGER, draft_crc INTEGER,
-        body BLOB, result BLOB, draft BLOB,
-        UNIQUE(owner, id)
-    ) STRICT;
-    CREATE TABLE payload(at INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
-    CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"];
 
 /// Largest database that is checked as a whole after an unclean stop.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
@@ -109,7 +77,11 @@ pub(in crate::queue) struct Place<'a> {
 impl Opened {
     /// Opens the database. A damaged one is set aside, and a new one begun.
     pub(in crate::queue) fn open(place: &Place<'_>) -> Result<Self, Fault> {
-        match Store::open(place) {
+        let opened = Store::open(place).map_err(|fault| match fault {
+            Fault::Disk(why) if schema::header_is_altered(place.path) => Fault::Damaged(why),
+            fault => fault,
+        });
+        match opened {
             Ok(store) => Ok(Self { store, set_aside: None }),
             // Where the disk was full at the stop as well, it is drained in this one.
             Err(Fault::Full) if Ballast::of(place.path).drop_it() => {
@@ -130,12 +102,12 @@ impl Store {
         make_file(place.path)?;
         let unclean = fs::metadata(beside_wal(place.path)).is_ok_and(|wal| wal.len() > 0);
         let db = connect(place.path, place.durability)?;
-        check_version(&db)?;
+        schema::check(&db)?;
         settle(&db, place.durability, place.limits)?;
         if unclean {
             check_whole(&db, place.path)?;
         }
-        migrate(&db)?;
+        schema::migrate(&db)?;
         // After a failed sync the kernel may believe that lost pages are clean. So everything that
         // the log holds is written once more, to its place, and the log begins anew.
         db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
@@ -266,49 +238,12 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// Whether the file is a database of ours, and not of a later version. Until it is known to be,
-/// nothing is written to it.
-pub(super) fn check_version(db: &Connection) -> Result<(), Fault> {
-    let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = MIGRATIONS.len() as i64;
-    if application != APPLICATION && !is_blank(db, application, version)? {
-        return Err(Fault::NotOurs(
-            "the file is the database of another program; give [queue] another path".to_owned(),
-        ));
-    }
-    if version > known {
-        return Err(Fault::NotOurs(format!(
-            "the database has version {version}, and this edgehold knows {known}: install the newer edgehold again, or give this one another [queue] path"
-        )));
-    }
-    Ok(())
-}
-
-/// Many programs leave their mark and version at 0.
-fn is_blank(db: &Connection, application: i32, version: i64) -> Result<bool, Fault> {
-    let parts: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(application == 0 && version == 0 && parts == 0)
-}
-
 fn check_whole(db: &Connection, path: &Path) -> Result<(), Fault> {
     if fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
         return Ok(());
     }
     let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(Fault::Damaged(found)) }
-}
-
-fn migrate(db: &Connection) -> Result<(), Fault> {
-    let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (at, step) in MIGRATIONS.iter().enumerate().skip(version as usize) {
-        db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {step};
-             PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {}; COMMIT;",
-            at + 1
-        ))?;
-    }
-    Ok(())
 }
 
 /// SECURITY: what clients ask is for nobody else on the device.
