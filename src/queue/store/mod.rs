@@ -105,6 +105,8 @@ struct Memory {
     /// The last place in the order of acceptance. None is given twice, not even that of a job that
     /// is gone: a run may still be on its way to it.
     last: i64,
+    /// Bytes in use when there was no room to make the file small.
+    copied_in_vain: Option<u64>,
 }
 
 /// What a transaction that is rolled back has to leave as it was, and no row tells. A run whose end

@@ -169,9 +169,37 @@ fn without_its_ballast_it_drains_and_takes_nothing() {
     assert!(store.has_chores(false), "to make it again is one");
     store.transact(Kind::Durable, |store| store.remove(&key(1))).unwrap();
     assert!(store.row_at(seq).unwrap().is_some_and(|row| row.state == State::Cancelled));
-    store.refill_ballast();
+    store.refill_ballast().unwrap();
     assert!(store.has_room().unwrap());
     accept(&mut store, 2, 10);
+}
+
+#[test]
+fn on_a_full_disk_the_file_becomes_small_again() {
+    let bench = Bench::new("shrinking");
+    let mut store = bench.open().unwrap();
+    for name in 0..200 {
+        accept(&mut store, name, 20_000);
+    }
+    // What is left is as much as is copied at most.
+    for name in 24..200 {
+        for _ in ["cancel it", "let it go"] {
+            store.transact(Kind::Durable, |store| store.remove(&key(name))).unwrap();
+        }
+    }
+    store.transact(Kind::Relaxed, Store::sweep).unwrap();
+    assert!(store.used_bytes().unwrap() > 480 * 1024);
+    assert!(store.drop_ballast());
+    let large = std::fs::metadata(bench.path()).unwrap().len();
+    store.refill_ballast().unwrap();
+    let small = std::fs::metadata(bench.path()).unwrap().len();
+    assert!(large > 3_000_000 && small <= 512 * 1024, "{large} bytes, then {small}");
+    for name in 0..24 {
+        assert_eq!(store.payload(&key(name)).unwrap(), Some(body(1, 20_000)));
+    }
+    store.drop_ballast();
+    store.refill_ballast().unwrap();
+    assert_eq!(std::fs::metadata(bench.path()).unwrap().len(), small);
 }
 
 #[test]
