@@ -67,13 +67,13 @@ fn a_commit_is_synced_as_its_kind_wants() {
 
 #[test]
 fn nobody_else_on_the_device_reads_the_files_and_none_is_mapped() {
-    let bench = Bench::new("modes");
-    let folder = bench.folder.join("made/for/it");
+    let whole = Bench::new("modes");
+    let folder = whole.folder.join("made/for/it");
     let path = folder.join("queue.db");
     let _lock = Lock::take(&path).unwrap();
     assert_eq!(mode(&folder), 0o700);
-    let mut bench = bench;
-    bench.folder = folder;
+    let (limits, leased) = (whole.limits.clone(), whole.leased.clone());
+    let bench = Bench { folder, limits, leased };
     // The second opening finds a log, which is what the mapped file would be made for.
     for opening in ["first", "second"] {
         let mut store = bench.open().unwrap();
