@@ -1,6 +1,5 @@
 //! The one thread that owns the database: takes what waits, does it in one transaction, answers.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use crate::queue::Place;
 use crate::queue::facts::{Facts, Totals};
 use crate::queue::handle::Shared;
 use crate::queue::job::QueueError;
-use crate::queue::store::{self, Fault, Kind, Lock, Opened, Store};
+use crate::queue::store::{self, Carried, Fault, Kind, Lock, Opened, Store};
 
 /// Most operations in one transaction.
 const BATCH: usize = 64;
@@ -76,7 +75,7 @@ pub(super) struct Keeper {
     shared: Arc<Shared>,
     store: Option<Store>,
     lock: Option<Lock>,
-    leased: BTreeMap<i64, u32>,
+    carried: Carried,
     totals: Totals,
     reopen_at: Instant,
     reopen_wait: Duration,
@@ -91,7 +90,7 @@ impl Keeper {
             shared,
             store: None,
             lock: None,
-            leased: BTreeMap::new(),
+            carried: Carried::default(),
             totals: Totals::default(),
             reopen_at: Instant::now(),
             reopen_wait: REOPEN,
@@ -159,7 +158,7 @@ impl Keeper {
             durability: place.durability,
             limits: &limits,
             line: &self.shared.line,
-            leased: &self.leased,
+            carried: &self.carried,
         })
     }
 
@@ -172,7 +171,7 @@ impl Keeper {
         if let Some(mut store) = self.store.take() {
             self.totals = *store.totals();
             self.totals.faults += 1;
-            self.leased = store.leased().clone();
+            self.carried = store.carried();
         }
         self.has_failed = true;
         self.reopen_at = Instant::now() + self.reopen_wait;
@@ -182,6 +181,7 @@ impl Keeper {
             tracing::error!(why, "the queue is closed");
         }
         facts.closed = Some(why);
+        facts.totals = self.totals;
     }
 
     fn take(&mut self, mut batch: Vec<Box<dyn Work>>) {
@@ -279,7 +279,7 @@ impl Keeper {
             counts,
             totals,
             bytes: bytes.unwrap_or(facts.bytes),
-            quota: self.shared.limits.borrow().quota,
+            quota: store.quota(),
             has_room: room.unwrap_or(false),
             path: self.place.as_ref().map(|place| place.path.clone()).unwrap_or_default(),
             time: Some((store.now(), Instant::now())),

@@ -109,11 +109,19 @@ struct Memory {
     copied_in_vain: Option<u64>,
 }
 
+/// What the process knows and no row tells: over an opening it must not be forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Carried {
+    /// Jobs that run, and the calls that each was given.
+    leased: BTreeMap<i64, u32>,
+    /// Jobs that were let go, and are still in their rows.
+    acknowledged: BTreeSet<i64>,
+}
+
 /// What a transaction that is rolled back has to leave as it was, and no row tells. A run whose end
 /// could not be stored goes on being one: its answer is not lost, nor taken for that of a crash.
 struct NotInRows {
-    leased: BTreeMap<i64, u32>,
-    acknowledged: BTreeSet<i64>,
+    carried: Carried,
     totals: Totals,
     age_stored: Age,
 }
@@ -161,8 +169,7 @@ impl Store {
 
     fn not_in_rows(&self) -> NotInRows {
         NotInRows {
-            leased: self.leased.clone(),
-            acknowledged: self.memory.acknowledged.clone(),
+            carried: self.carried(),
             totals: self.memory.totals,
             age_stored: self.memory.age_stored,
         }
@@ -170,8 +177,8 @@ impl Store {
 
     fn roll_back(&mut self, before: NotInRows) -> Result<(), Fault> {
         self.changed.clear();
-        self.leased = before.leased;
-        self.memory.acknowledged = before.acknowledged;
+        self.leased = before.carried.leased;
+        self.memory.acknowledged = before.carried.acknowledged;
         self.memory.totals = before.totals;
         self.memory.age_stored = before.age_stored;
         // Some errors have rolled back already.
@@ -183,8 +190,8 @@ impl Store {
 
     /// Reads what follows from the rows.
     fn load(&mut self) -> Result<(), Fault> {
+        let let_go = std::mem::take(&mut self.memory.acknowledged);
         let mut memory = Memory {
-            acknowledged: std::mem::take(&mut self.memory.acknowledged),
             totals: self.memory.totals,
             age_stored: self.memory.age_stored,
             last: self.memory.last.max(self.leased.keys().next_back().copied().unwrap_or_default()),
@@ -198,10 +205,11 @@ impl Store {
         while let Some(row) = rows.next()? {
             let seq = row::int(row, 0);
             memory.last = memory.last.max(seq);
-            if memory.acknowledged.contains(&seq) {
+            let state = state_in(row::int(row, 1), &row::text(row, 8));
+            if let_go.contains(&seq) && state.is_final() {
+                memory.acknowledged.insert(seq);
                 continue;
             }
-            let state = state_in(row::int(row, 1), &row::text(row, 8));
             memory.counts.add(state);
             if state.is_final() {
                 let deadline = row::age(row, 7).saturating_add(self.limits.result_ttl_ms());
@@ -244,8 +252,13 @@ impl Store {
         &mut self.memory.totals
     }
 
-    pub(super) fn leased(&self) -> &BTreeMap<i64, u32> {
-        &self.leased
+    /// What the next opening has to know.
+    pub(super) fn carried(&self) -> Carried {
+        Carried { leased: self.leased.clone(), acknowledged: self.memory.acknowledged.clone() }
+    }
+
+    pub(super) fn quota(&self) -> u64 {
+        self.limits.quota
     }
 
     /// Bytes of the database that are in use.

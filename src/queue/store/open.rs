@@ -1,6 +1,5 @@
 //! Opening the database: its lock, its settings, its schema, and what is done with a damaged one.
 
-use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,7 +16,7 @@ use crate::queue::store::ballast::Ballast;
 use crate::queue::store::row::{self, state_number};
 use crate::queue::store::schema;
 use crate::queue::store::time::stored_age;
-use crate::queue::store::{AgeClock, Fault, Kind, Memory, PAGE, Store};
+use crate::queue::store::{AgeClock, Carried, Fault, Kind, Memory, PAGE, Store};
 use crate::queue::{Durability, Limits};
 
 /// Largest database that is checked as a whole after an unclean stop.
@@ -70,8 +69,8 @@ pub(in crate::queue) struct Place<'a> {
     pub(in crate::queue) durability: Durability,
     pub(in crate::queue) limits: &'a Limits,
     pub(in crate::queue) line: &'a Arc<Mutex<Line>>,
-    /// Jobs that this process runs already.
-    pub(in crate::queue) leased: &'a BTreeMap<i64, u32>,
+    /// What this process knows of the opening before.
+    pub(in crate::queue) carried: &'a Carried,
 }
 
 impl Opened {
@@ -116,15 +115,20 @@ impl Store {
                 0 => Ok(()),
                 _ => Err(Fault::Disk("the write-ahead log cannot be emptied".to_owned())),
             })?;
-        let clock = AgeClock { base: stored_age(&db)?, since: Instant::now() };
+        // A little later than what is stored, so that storing it again is a write: a disk that can
+        // only be read is to be noticed now.
+        let clock = AgeClock { base: stored_age(&db)?.saturating_add(1), since: Instant::now() };
         let mut store = Self {
             db,
             durability: place.durability,
             limits: place.limits.clone(),
             clock,
             line: Arc::clone(place.line),
-            leased: place.leased.clone(),
-            memory: Memory::default(),
+            leased: place.carried.leased.clone(),
+            memory: Memory {
+                acknowledged: place.carried.acknowledged.clone(),
+                ..Memory::default()
+            },
             ballast: Ballast::of(place.path),
             changed: Vec::new(),
         };
@@ -135,7 +139,7 @@ impl Store {
     }
 
     /// Jobs that ran when the process ended go back to their places; what has crashed it too often
-    /// stays out. It writes in any case: a disk that can only be read is noticed here.
+    /// stays out.
     fn recover(&mut self) -> Result<(), Fault> {
         self.store_age()?;
         let now = i64::try_from(self.now()).unwrap_or(i64::MAX);

@@ -95,10 +95,20 @@ impl Store {
     pub(in crate::queue) fn refill_ballast(&mut self) -> Result<(), Fault> {
         // What asks for this may share a transaction with others.
         if !self.ballast.is_there() && self.db.is_autocommit() {
+            self.empty_log()?;
             self.shrink()?;
         }
         self.ballast.fill();
         Ok(())
+    }
+
+    /// The log keeps the room that it was given, and on a full disk that was the ballast's.
+    fn empty_log(&self) -> Result<(), Fault> {
+        let done = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        match done.map_err(Fault::from) {
+            Err(Fault::Full) => Ok(()),
+            done => done,
+        }
     }
 
     /// Makes the file small once little of it is in use: on a full disk its free pages would stand

@@ -1,7 +1,6 @@
 //! The store on its own: what it promises beside what the model can say.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ mod property;
 struct Bench {
     folder: PathBuf,
     limits: RefCell<Limits>,
-    leased: RefCell<BTreeMap<i64, u32>>,
+    carried: RefCell<Carried>,
 }
 
 impl Bench {
@@ -38,7 +37,7 @@ impl Bench {
             result_ttl: Duration::from_secs(86_400),
             max_attempts: 5,
         };
-        Self { folder, limits: RefCell::new(limits), leased: RefCell::default() }
+        Self { folder, limits: RefCell::new(limits), carried: RefCell::default() }
     }
 
     fn path(&self) -> PathBuf {
@@ -56,7 +55,7 @@ impl Bench {
             durability: Durability { weakened: Some(Weak::Off), power_safe_overwrite: false },
             limits: &self.limits.borrow(),
             line: &Arc::default(),
-            leased: &self.leased.borrow(),
+            carried: &self.carried.borrow(),
         })
     }
 
@@ -74,8 +73,8 @@ impl Bench {
         self.limits.borrow().clone()
     }
 
-    fn leased(&self, leased: BTreeMap<i64, u32>) {
-        self.leased.replace(leased);
+    fn carried(&self, carried: Carried) {
+        self.carried.replace(carried);
     }
 
     /// An empty database: a copy of one, since making one is synced whatever the settings say.

@@ -47,7 +47,7 @@ impl Pair<'_> {
         agree!(store.counts(), counts, "the counts in memory");
         agree!(*store.totals(), totals, "the totals");
         agree!(store.line().len() as u64, queued, "how many stand in the line");
-        agree!(store.leased(), &model.runs, "what runs");
+        agree!(&store.leased, &model.runs, "what runs");
         Self::compare_deadlines(store, model)
     }
 

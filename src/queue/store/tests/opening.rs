@@ -10,7 +10,7 @@ use crate::queue::Durability;
 use crate::queue::job::State;
 use crate::queue::store::open::{Lock, MOST_SET_ASIDE, Opened, Place};
 use crate::queue::store::tests::{Bench, asked, everything, key};
-use crate::queue::store::{Fault, Kind, Store};
+use crate::queue::store::{Carried, Fault, Kind, Store};
 
 #[test]
 fn the_settings_that_promises_rest_on_are_in_force() {
@@ -21,7 +21,7 @@ fn the_settings_that_promises_rest_on_are_in_force() {
         durability: strict,
         limits: &bench.limits(|_| ()),
         line: &std::sync::Arc::default(),
-        leased: &std::collections::BTreeMap::new(),
+        carried: &Carried::default(),
     });
     let db = store.unwrap().store.db;
     let wanted = [
@@ -72,8 +72,8 @@ fn nobody_else_on_the_device_reads_the_files_and_none_is_mapped() {
     let path = folder.join("queue.db");
     let _lock = Lock::take(&path).unwrap();
     assert_eq!(mode(&folder), 0o700);
-    let (limits, leased) = (whole.limits.clone(), whole.leased.clone());
-    let bench = Bench { folder, limits, leased };
+    let (limits, carried) = (whole.limits.clone(), whole.carried.clone());
+    let bench = Bench { folder, limits, carried };
     // The second opening finds a log, which is what the mapped file would be made for.
     for opening in ["first", "second"] {
         let mut store = bench.open().unwrap();

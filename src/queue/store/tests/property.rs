@@ -12,7 +12,7 @@ use crate::queue::store::tests::actions::{Action, End, Order, Story};
 use crate::queue::store::tests::compare::{HALF_HOUR, Pair, Wrong, agree};
 use crate::queue::store::tests::model::{Flaw, Model, Taken, Time};
 use crate::queue::store::tests::{Bench, asked, body, key, lane};
-use crate::queue::store::{Fault, Kind, PAGE, Removed, Retried, Store};
+use crate::queue::store::{Carried, Fault, Kind, PAGE, Removed, Retried, Store};
 use crate::random::bits;
 
 /// Sequences on each run of the tests.
@@ -322,15 +322,14 @@ impl<'a> Pair<'a> {
     }
 
     fn reopen(&mut self) -> Result<(), Wrong> {
-        let leased = self.store().leased().clone();
-        agree!(leased, self.model.runs, "what runs");
+        let carried = self.store().carried();
+        agree!(carried.leased, self.model.runs, "what runs");
         let totals = *self.store().totals();
         self.store = None;
-        self.bench.leased(leased);
+        self.bench.carried(carried);
         let opened = self.open_again();
-        self.bench.leased(BTreeMap::new());
+        self.bench.carried(Carried::default());
         *self.store().totals() = totals;
-        self.model.jobs.values_mut().for_each(|job| job.is_gone = false);
         self.model.last = self.model.last_known();
         opened
     }
