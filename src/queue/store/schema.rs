@@ -42,6 +42,9 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
+/// Versions that a later edgehold may have come to: a number far beyond was altered.
+const FARTHEST: usize = 100;
+
 /// Whether the file is a database of ours, and not of a later version, and its tables are as they
 /// were made. Until that is known, nothing is written to it.
 pub(super) fn check(db: &Connection) -> Result<(), Fault> {
@@ -49,17 +52,22 @@ pub(super) fn check(db: &Connection) -> Result<(), Fault> {
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables = tables(db)?;
     let known = MIGRATIONS.len();
+    let ours = made(known)?;
     let marked = application == APPLICATION;
     match usize::try_from(version) {
         // Many programs leave their mark and version at 0.
         Ok(0) if application == 0 && tables.is_empty() => Ok(()),
         Ok(version) if marked && version <= known && tables == made(version)? => Ok(()),
         // The marks stand in the header, far from the tables.
-        _ if tables == made(known)? => Err(damaged("its version or its mark was altered")),
-        Ok(version) if marked && version > known => Err(Fault::NotOurs(format!(
-            "the database has version {version}, and this edgehold knows {known}: install the newer edgehold again, or give this one another [queue] path"
-        ))),
-        _ if marked => Err(damaged("its tables are not those that were made")),
+        _ if tables == ours => Err(damaged("its version or its mark was altered")),
+        Ok(version) if marked && (known + 1..known + FARTHEST).contains(&version) => {
+            Err(Fault::NotOurs(format!(
+                "the database has version {version}, and this edgehold knows {known}: install the newer edgehold again, or give this one another [queue] path"
+            )))
+        }
+        _ if marked || tables.iter().flatten().any(|table| ours.contains(&Some(table.clone()))) => {
+            Err(damaged("its tables are not those that were made"))
+        }
         _ => Err(Fault::NotOurs(
             "the file is the database of another program; give [queue] another path".to_owned(),
         )),
@@ -148,6 +156,8 @@ mod tests {
             "PRAGMA application_id = 5",
             "ALTER TABLE job RENAME COLUMN trouble TO troubme",
             "DROP TABLE meta",
+            "DROP TABLE meta; PRAGMA application_id = 5",
+            "DROP TABLE meta; PRAGMA user_version = 257",
         ] {
             let found = check(&database(alter));
             assert!(matches!(found, Err(Fault::Damaged(_))), "{alter}: {found:?}");
