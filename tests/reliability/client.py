@@ -187,6 +187,11 @@ class Client:
                 return shown
             time.sleep(0.05)
 
+    def settled(self, patience=20):
+        """The list once nothing is queued or running, or else as it is then."""
+        end = time.monotonic() + patience
+        return self.wait_for("a list", lambda shown: not unfinished(shown) or time.monotonic() > end, patience + 20)
+
     def drain(self, patience=60):
         """Waits until nothing is queued or running."""
         return self.wait_for("the end of all jobs", lambda shown: not unfinished(shown), patience)
