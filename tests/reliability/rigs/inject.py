@@ -5,6 +5,7 @@ takes jobs again once the disk does: unaided where it is still up, else after a 
 """
 
 import concurrent.futures
+import shutil
 import time
 from dataclasses import dataclass
 
@@ -105,6 +106,8 @@ class Trial:
             total.counts[name] += counts.get(name, 0)
         total.healing = max(total.healing, self.healing)
         total.wrong += [f"{self.fault}: {what}" for what in self.oracle.wrong[:3]]
+        if not self.oracle.wrong:
+            shutil.rmtree(self.service.folder)
 
     def under_fault(self):
         """Works until all jobs are handed in or the service is no more. Returns whether it is still up."""
