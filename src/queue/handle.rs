@@ -229,10 +229,7 @@ impl Queue {
 
     /// Does what has to be done from time to time. Returns whether the queue is open.
     pub(super) async fn tend(&self, idle: bool) -> Result<(), QueueError> {
-        let chores = self.carry(Kind::Read, false, move |store| {
-            store.refill_ballast()?;
-            Ok(store.has_chores(idle))
-        });
+        let chores = self.carry(Kind::Read, false, move |store| Ok(store.has_chores(idle)));
         if chores.await? {
             self.carry(Kind::Relaxed, true, Store::sweep).await?;
         }

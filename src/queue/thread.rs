@@ -19,6 +19,9 @@ const BATCH: usize = 64;
 const REOPEN: Duration = Duration::from_millis(250);
 const REOPEN_LONGEST: Duration = Duration::from_secs(30);
 
+/// How often a full disk is looked at: each time may write as much as the ballast.
+const ROOM_LOOKED_AT: Duration = Duration::from_secs(1);
+
 /// What is to be done where no folder for the database is known.
 const NO_PLACE: &str = "no folder for the database is known: name one with path in [queue], or set $STATE_DIRECTORY, $XDG_STATE_HOME or $HOME";
 
@@ -79,6 +82,7 @@ pub(super) struct Keeper {
     totals: Totals,
     reopen_at: Instant,
     reopen_wait: Duration,
+    room_at: Instant,
     /// The last opening, or what came after it.
     has_failed: bool,
 }
@@ -94,6 +98,7 @@ impl Keeper {
             totals: Totals::default(),
             reopen_at: Instant::now(),
             reopen_wait: REOPEN,
+            room_at: Instant::now(),
             has_failed: false,
         }
     }
@@ -113,9 +118,29 @@ impl Keeper {
                 self.open();
             }
             self.take(batch);
+            self.settle();
         }
         if let Some(store) = self.store.take() {
             store.close();
+        }
+    }
+
+    /// After the answers: what was accepted is in the log, and safe there.
+    fn settle(&mut self) {
+        let Some(store) = &mut self.store else { return };
+        let mut done = store.settle_growth().map(|()| false);
+        if done.is_ok() && Instant::now() >= self.room_at {
+            self.room_at = Instant::now() + ROOM_LOOKED_AT;
+            done = store.make_room();
+        }
+        match done {
+            Ok(false) => {}
+            // Jobs may start again.
+            Ok(true) => {
+                self.tell();
+                self.shared.line_changed();
+            }
+            Err(fault) => self.shut(&fault),
         }
     }
 
@@ -203,9 +228,13 @@ impl Keeper {
         let drains = alone.iter().all(|work| work.drains());
         if done == Err(Fault::Full)
             && drains
-            && self.store.as_mut().is_some_and(Store::drop_ballast)
+            && let Some(store) = &mut self.store
         {
-            done = self.attempt(&mut alone);
+            done = match store.drop_ballast() {
+                Ok(true) => self.attempt(&mut alone),
+                Ok(false) => done,
+                Err(fault) => Err(fault),
+            };
         }
         match done {
             Ok(()) => answer_all(alone, &Ok(())),

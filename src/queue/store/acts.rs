@@ -125,11 +125,11 @@ impl Store {
                 limits.max_jobs
             )));
         }
-        if !self.ballast.is_there() {
-            return Ok(Some("the disk is full; make room on it".to_owned()));
-        }
         // What a row takes beside the body: its own place, the index's, and the rest of a page.
         let wanted = (length as u64).div_ceil(PAGE) * PAGE + PAGE;
+        if !self.ballast.is_there() || self.is_disk_short(wanted)? {
+            return Ok(Some("the disk is full; make room on it".to_owned()));
+        }
         let used = self.used_bytes()?;
         let room = limits.quota.saturating_sub(limits.room_for_results());
         if used.saturating_add(wanted) <= room {

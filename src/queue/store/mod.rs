@@ -8,6 +8,7 @@ mod archive;
 mod ballast;
 mod blob;
 mod open;
+mod room;
 mod row;
 mod schema;
 mod sweep;

@@ -1,4 +1,4 @@
-//! What is done from time to time: jobs expire, results go, room is given back.
+//! What is done from time to time: jobs expire, results go.
 
 use crate::queue::job::State;
 use crate::queue::store::{Fault, Store};
@@ -12,12 +12,6 @@ const MOST_ENDED: usize = 200;
 /// How often the queue's time is stored when nothing else stores it, in milliseconds.
 pub(super) const AGE_STORED_EVERY: u64 = 3_600_000;
 
-/// Bytes that are copied at most to make the file small: meanwhile they are in memory.
-const MOST_COPIED: u64 = 512 * 1024;
-
-/// Free pages that are worth it: as many as the ballast takes.
-const WORTH_SHRINKING: i64 = 128;
-
 impl Store {
     /// Whether there is anything to do. `idle`: nothing was asked for a while, so that also little
     /// is worth a transaction.
@@ -26,7 +20,7 @@ impl Store {
         let pending = self.memory.acknowledged.len();
         let ended = self.memory.deadlines.first().is_some_and(|(at, _)| *at <= now);
         let unsaved = now.saturating_sub(self.memory.age_stored) >= AGE_STORED_EVERY;
-        pending >= BATCH || (idle && pending > 0) || ended || !self.ballast.is_there() || unsaved
+        pending >= BATCH || (idle && pending > 0) || ended || unsaved
     }
 
     /// Does it, in a transaction of its caller's.
@@ -89,54 +83,5 @@ impl Store {
                 self.delete(seq)
             }
         }
-    }
-
-    /// The ballast again, once there is room for it.
-    pub(in crate::queue) fn refill_ballast(&mut self) -> Result<(), Fault> {
-        // What asks for this may share a transaction with others.
-        if !self.ballast.is_there() && self.db.is_autocommit() {
-            self.empty_log()?;
-            self.shrink()?;
-        }
-        self.ballast.fill();
-        Ok(())
-    }
-
-    /// The log keeps the room that it was given, and on a full disk that was the ballast's.
-    fn empty_log(&self) -> Result<(), Fault> {
-        let done = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
-        match done.map_err(Fault::from) {
-            Err(Fault::Full) => Ok(()),
-            done => done,
-        }
-    }
-
-    /// Makes the file small once little of it is in use: on a full disk its free pages would stand
-    /// in the way of the ballast for ever.
-    fn shrink(&mut self) -> Result<(), Fault> {
-        let used = self.used_bytes()?;
-        let free: i64 = self.db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        let worth = free >= WORTH_SHRINKING && used <= MOST_COPIED;
-        if !worth || self.memory.copied_in_vain == Some(used) {
-            return Ok(());
-        }
-        match self.db.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").map_err(Fault::from)
-        {
-            // No more of that until there is less to copy: each time it writes.
-            Err(Fault::Full) => {
-                self.memory.copied_in_vain = Some(used);
-                Ok(())
-            }
-            done => done,
-        }
-    }
-
-    /// Gives the ballast's room to the log. Returns whether there was any.
-    pub(in crate::queue) fn drop_ballast(&mut self) -> bool {
-        let dropped = self.ballast.drop_it();
-        if dropped {
-            tracing::warn!("the disk is full: no new job is taken until there is room");
-        }
-        dropped
     }
 }

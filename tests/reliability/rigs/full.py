@@ -1,5 +1,8 @@
 """full: the disk is full, or the quota is. New jobs are refused, nothing accepted is dropped, and what makes room works."""
 
+import concurrent.futures
+import random
+
 import stored
 from client import Client
 from disk import MEBI, Disk
@@ -8,11 +11,13 @@ from service import Service
 from upstream import Upstream
 
 BODY = 16_000
+SIZES = [500, 3_000, BODY, 60_000, 200_000]
 
 
 def run(rig):
     with Upstream() as upstream:
         full_disk(rig, upstream)
+        full_at_once(rig, upstream)
         full_quota(rig, upstream)
         control(rig, upstream)
 
@@ -69,6 +74,43 @@ def filled_by_others(rig, client, upstream, hog):
     job, seconds = client.wait_for_room(BODY)
     client.finish([it for it in client.oracle.owed() if it is not job])
     rig.figure(f"filled by another program: a new one taken {seconds:.2f} s after that was gone")
+
+
+def full_at_once(rig, upstream):
+    """Filled by eight clients with bodies of all sizes: what is committed together has to find its place later."""
+    oracle = Oracle(4)
+    with Disk(rig.folder / "at-once", 6 * MEBI) as disk:
+        with Service(rig.binary, rig.folder / "once", upstream, {"concurrency": 4}, disk.path / "queue.db") as service:
+            service.start()
+            upstream.gate.clear()
+            with concurrent.futures.ThreadPoolExecutor(8) as clients:
+                seeds = [f"{rig.seed} {number}" for number in range(8)]
+                jobs = sum(clients.map(lambda seed: hand_in(service, oracle, upstream, seed), seeds), [])
+            with Client(service.address, oracle, upstream) as client:
+                fill_up(disk.path / "hog")
+                for job in jobs[::4]:
+                    rig.must(client.delete(job) == 200, f"at once: {job.id} cannot be cancelled")
+                    rig.must(client.delete(job) == 204, f"at once: {job.id} cannot be deleted")
+                client.oracle.check_shown(client.list())
+                (disk.path / "hog").unlink()
+                upstream.gate.set()
+                client.drain(120)
+                client.finish(oracle.owed())
+    rig.figure(f"filled by 8 clients at once: {len(jobs)} jobs, all done or deleted")
+    rig.blame(oracle, "at once: ")
+
+
+def hand_in(service, oracle, upstream, seed):
+    """Jobs that are accepted before the third is refused."""
+    sizes, jobs, refused = random.Random(seed), [], 0
+    with Client(service.address, oracle, upstream) as client:
+        while refused < 3:
+            job = oracle.mint(sizes.choice(SIZES))
+            if client.create(job).good:
+                jobs.append(job)
+            else:
+                refused += 1
+    return jobs
 
 
 def fill_up(path):

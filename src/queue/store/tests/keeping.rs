@@ -161,17 +161,34 @@ fn without_its_ballast_it_drains_and_takes_nothing() {
     let mut store = bench.open().unwrap();
     let seq = accept(&mut store, 1, 10);
     assert!(store.has_room().unwrap() && !store.has_chores(true));
-    assert!(store.drop_ballast());
-    assert!(!store.drop_ballast(), "it is there once");
+    assert_eq!(store.drop_ballast(), Ok(true));
+    assert_eq!(store.drop_ballast(), Ok(false), "it is there once");
     let refused = store.transact(Kind::Durable, |store| store.enqueue(&asked(2, 1, 10))).unwrap();
     assert!(matches!(refused, Enqueued::Full(why) if why.contains("disk is full")));
     assert!(!store.has_room().unwrap(), "what could not be stored is not started");
-    assert!(store.has_chores(false), "to make it again is one");
     store.transact(Kind::Durable, |store| store.remove(&key(1))).unwrap();
     assert!(store.row_at(seq).unwrap().is_some_and(|row| row.state == State::Cancelled));
-    store.refill_ballast().unwrap();
+    assert_eq!(store.make_room(), Ok(true));
+    assert_eq!(store.make_room(), Ok(false), "it is there again");
     assert!(store.has_room().unwrap());
     accept(&mut store, 2, 10);
+}
+
+#[test]
+fn what_is_new_comes_to_its_place_before_it_needs_more_than_the_ballast() {
+    let bench = Bench::new("growth");
+    let mut store = bench.open().unwrap();
+    let mut most = 0;
+    for name in 0..100 {
+        accept(&mut store, name, 20_000);
+        most = most.max(store.growth().unwrap());
+        store.settle_growth().unwrap();
+    }
+    assert!((200_000..=300_000).contains(&most), "{most} bytes");
+    accept(&mut store, 100, 400_000);
+    assert!(store.growth().unwrap() > 400_000, "it is in the log alone");
+    store.settle_growth().unwrap();
+    assert_eq!(store.growth(), Ok(0));
 }
 
 #[test]
@@ -189,16 +206,16 @@ fn on_a_full_disk_the_file_becomes_small_again() {
     }
     store.transact(Kind::Relaxed, Store::sweep).unwrap();
     assert!(store.used_bytes().unwrap() > 480 * 1024);
-    assert!(store.drop_ballast());
+    assert_eq!(store.drop_ballast(), Ok(true));
     let large = std::fs::metadata(bench.path()).unwrap().len();
-    store.refill_ballast().unwrap();
+    store.make_room().unwrap();
     let small = std::fs::metadata(bench.path()).unwrap().len();
     assert!(large > 3_000_000 && small <= 512 * 1024, "{large} bytes, then {small}");
     for name in 0..24 {
         assert_eq!(store.payload(&key(name)).unwrap(), Some(body(1, 20_000)));
     }
-    store.drop_ballast();
-    store.refill_ballast().unwrap();
+    store.drop_ballast().unwrap();
+    store.make_room().unwrap();
     assert_eq!(std::fs::metadata(bench.path()).unwrap().len(), small);
 }
 
