@@ -4,7 +4,7 @@ import concurrent.futures
 import random
 
 import stored
-from client import Client
+from client import Client, unfinished
 from disk import MEBI, Disk
 from oracle import Oracle
 from service import Service
@@ -12,12 +12,15 @@ from upstream import Upstream
 
 BODY = 16_000
 SIZES = [500, 3_000, BODY, 60_000, 200_000]
+LARGE = [100_000, 300_000]
 
 
 def run(rig):
     with Upstream() as upstream:
         full_disk(rig, upstream)
-        full_at_once(rig, upstream)
+        for size in LARGE:
+            full_to_the_brim(rig, upstream, f"bodies of {size}", 1, [size])
+        full_to_the_brim(rig, upstream, "8 clients and another program", 8, SIZES, make_way)
         full_quota(rig, upstream)
         control(rig, upstream)
 
@@ -76,36 +79,43 @@ def filled_by_others(rig, client, upstream, hog):
     rig.figure(f"filled by another program: a new one taken {seconds:.2f} s after that was gone")
 
 
-def full_at_once(rig, upstream):
-    """Filled by eight clients with bodies of all sizes: what is committed together has to find its place later."""
+def full_to_the_brim(rig, upstream, name, clients, sizes, then=lambda *_: None):
+    """Filled by large bodies, or many at once: what is in the log then has to find its place later."""
     oracle = Oracle(4)
-    with Disk(rig.folder / "at-once", 6 * MEBI) as disk:
-        with Service(rig.binary, rig.folder / "once", upstream, {"concurrency": 4}, disk.path / "queue.db") as service:
+    folder = rig.folder / name.replace(" ", "-")
+    with Disk(folder, 6 * MEBI) as disk:
+        with Service(rig.binary, folder / "service", upstream, {"concurrency": 4}, disk.path / "queue.db") as service:
             service.start()
             upstream.gate.clear()
-            with concurrent.futures.ThreadPoolExecutor(8) as clients:
-                seeds = [f"{rig.seed} {number}" for number in range(8)]
-                jobs = sum(clients.map(lambda seed: hand_in(service, oracle, upstream, seed), seeds), [])
+            with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+                choices = [random.Random(f"{rig.seed} {number}") for number in range(clients)]
+                handing = [pool.submit(hand_in, service, oracle, upstream, choice, sizes) for choice in choices]
+                jobs = sum((it.result() for it in handing), [])
             with Client(service.address, oracle, upstream) as client:
-                fill_up(disk.path / "hog")
-                for job in jobs[::4]:
-                    rig.must(client.delete(job) == 200, f"at once: {job.id} cannot be cancelled")
-                    rig.must(client.delete(job) == 204, f"at once: {job.id} cannot be deleted")
-                client.oracle.check_shown(client.list())
-                (disk.path / "hog").unlink()
+                then(rig, client, jobs, disk.path / "hog")
                 upstream.gate.set()
-                client.drain(120)
-                client.finish(oracle.owed())
-    rig.figure(f"filled by 8 clients at once: {len(jobs)} jobs, all done or deleted")
-    rig.blame(oracle, "at once: ")
+                left = unfinished(client.drain())
+                client.finish([] if left else oracle.owed())
+    rig.figure(f"filled by {name}: {len(jobs)} jobs, all done or deleted")
+    rig.blame(oracle, f"{name}: ")
 
 
-def hand_in(service, oracle, upstream, seed):
+def make_way(rig, client, jobs, hog):
+    """Another program fills what is left; jobs can be taken back all the same."""
+    fill_up(hog)
+    for job in jobs[::4]:
+        rig.must(client.delete(job) == 200, f"full to the brim: {job.id} cannot be cancelled")
+        rig.must(client.delete(job) == 204, f"full to the brim: {job.id} cannot be deleted")
+    client.oracle.check_shown(client.list())
+    hog.unlink()
+
+
+def hand_in(service, oracle, upstream, choice, sizes):
     """Jobs that are accepted before the third is refused."""
-    sizes, jobs, refused = random.Random(seed), [], 0
+    jobs, refused = [], 0
     with Client(service.address, oracle, upstream) as client:
         while refused < 3:
-            job = oracle.mint(sizes.choice(SIZES))
+            job = oracle.mint(choice.choice(sizes))
             if client.create(job).good:
                 jobs.append(job)
             else:
