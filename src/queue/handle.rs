@@ -164,6 +164,14 @@ impl Queue {
         self.carry(Kind::Durable, true, move |store| store.remove(&key)).await
     }
 
+    /// Cancels a job that has not ended; one that has stays as it is.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn cancel(&self, key: JobKey) -> Result<Option<Job>, QueueError> {
+        self.carry(Kind::Durable, true, move |store| store.cancel(&key)).await
+    }
+
     /// Tries a job again that ended without an answer.
     ///
     /// # Errors

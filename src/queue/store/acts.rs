@@ -395,11 +395,7 @@ impl Store {
     pub(in crate::queue) fn remove(&mut self, key: &JobKey) -> Result<Option<Removed>, Fault> {
         let Some(row) = self.visible(key)? else { return Ok(None) };
         if !row.state.is_final() {
-            let seq = row.seq;
-            self.line().remove(&row.lane, row.waiting());
-            self.end(&row, State::Cancelled, None, None)?;
-            let job = self.row_at(seq)?.map(|row| self.seen(row));
-            return Ok(job.map(|job| Removed::Cancelled(Box::new(job))));
+            return Ok(self.end_in_vain(&row)?.map(|job| Removed::Cancelled(Box::new(job))));
         }
         self.memory.counts.remove(row.state);
         let deadline = row.deadline(self.limits.result_ttl_ms());
@@ -407,6 +403,20 @@ impl Store {
         self.acknowledge(row.seq)?;
         self.changed.push(row.key);
         Ok(Some(Removed::Gone))
+    }
+
+    /// Cancels a job that has not ended, and leaves one as it is that has.
+    pub(in crate::queue) fn cancel(&mut self, key: &JobKey) -> Result<Option<Job>, Fault> {
+        match self.visible(key)? {
+            Some(row) if !row.state.is_final() => self.end_in_vain(&row),
+            ended => Ok(ended.map(|row| self.seen(row))),
+        }
+    }
+
+    fn end_in_vain(&mut self, row: &Row) -> Result<Option<Job>, Fault> {
+        self.line().remove(&row.lane, row.waiting());
+        self.end(row, State::Cancelled, None, None)?;
+        Ok(self.row_at(row.seq)?.map(|row| self.seen(row)))
     }
 
     /// A job that ended without an answer goes back to the queue, with its calls and its time anew.

@@ -55,7 +55,7 @@ pub(in crate::server) async fn background(
     let known = gateway.queue.job(key.clone()).await.map_err(closed)?;
     let job = known.filter(|job| job.path == RESPONSES).ok_or_else(|| no_such_response(&key))?;
     if route == Route::ResponseCancel {
-        return cancel(gateway, job).await;
+        return cancel(gateway, job.key).await;
     }
     if request.method() == Method::DELETE {
         return delete(gateway, job).await;
@@ -66,13 +66,10 @@ pub(in crate::server) async fn background(
 /// The path of the jobs that are responses.
 const RESPONSES: &str = "/v1/responses";
 
-async fn cancel(gateway: &Arc<Gateway>, job: Job) -> Result<Response<Reply>, Failed> {
-    if job.state.is_final() {
-        return object(gateway, &job).await;
-    }
-    match gateway.queue.remove(job.key.clone()).await.map_err(closed)? {
-        Some(Removed::Cancelled(job)) => object(gateway, &job).await,
-        Some(Removed::Gone) | None => Err(no_such_response(&job.key)),
+async fn cancel(gateway: &Arc<Gateway>, key: JobKey) -> Result<Response<Reply>, Failed> {
+    match gateway.queue.cancel(key.clone()).await.map_err(closed)? {
+        Some(job) => object(gateway, &job).await,
+        None => Err(no_such_response(&key)),
     }
 }
 

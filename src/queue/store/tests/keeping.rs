@@ -249,3 +249,19 @@ fn a_full_quota_keeps_room_for_the_answers() {
     store.transact(Kind::Relaxed, Store::sweep).unwrap();
     accept(&mut store, 200, 20_000);
 }
+
+#[test]
+fn what_has_ended_is_not_taken_back() {
+    let bench = Bench::new("cancel");
+    let mut store = bench.open().unwrap();
+    let seq = accept(&mut store, 1, 10);
+    accept(&mut store, 2, 10);
+    let lease = claim(&mut store, seq).unwrap();
+    succeed(&mut store, &lease, 100);
+    for (name, state) in [(1, State::Succeeded), (2, State::Cancelled), (2, State::Cancelled)] {
+        let job = store.transact(Kind::Durable, |store| store.cancel(&key(name))).unwrap();
+        assert_eq!(job.map(|job| job.state), Some(state));
+    }
+    assert!(store.transact(Kind::Durable, |store| store.cancel(&key(3))).unwrap().is_none());
+    assert!(matches!(store.answer(&key(1), Which::Best), Ok(Some(Found::Answer { .. }))));
+}
