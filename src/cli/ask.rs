@@ -106,10 +106,54 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Said> {
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(LARGEST_ANSWER).read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
     let strange = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not edgehold's");
     // Every answer of ours that is no stream has a length, so what follows the head is the body.
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(strange)?;
+    let end = memchr::memmem::find(&answer, b"\r\n\r\n").ok_or_else(strange)?;
+    let (head, body) = answer.split_at_checked(end + 4).ok_or_else(strange)?;
+    let head = String::from_utf8_lossy(head);
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(strange)?;
-    Ok(Said { status, body: body.to_owned() })
+    if length(&head).is_some_and(|length| length != body.len()) {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer broke off"));
+    }
+    Ok(Said { status, body: String::from_utf8_lossy(body).into_owned() })
+}
+
+fn length(head: &str) -> Option<usize> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    let (_, length) = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    length.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read from it is there already, and what is written to it is lost.
+    struct Wire<'a>(&'a [u8]);
+
+    impl Read for Wire<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Write for Wire<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let whole = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let said = exchange(Wire(whole.as_bytes()), "").unwrap();
+        assert_eq!((said.status, said.body.as_str()), (200, "hello"));
+        for cut in 0..whole.len() {
+            assert!(exchange(Wire(&whole.as_bytes()[..cut]), "").is_err(), "{cut}");
+        }
+    }
 }

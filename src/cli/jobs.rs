@@ -10,7 +10,7 @@ use crate::cli::args::JobsCommand;
 use crate::cli::ask::{self, Ask, Said};
 use crate::cli::output::{complain, print, table};
 use crate::cli::{EX_DATAERR, EX_UNAVAILABLE, EX_USAGE, load};
-use crate::config::{Client, Config, Env};
+use crate::config::{Client, Config, Env, Listen};
 
 /// Jobs that are asked for at once.
 const PAGE: usize = 100;
@@ -69,12 +69,11 @@ fn with(
     }
 }
 
-/// Everybody whose jobs there may be: every client, or nobody in particular.
+/// Everybody whose jobs there may be: every client, and nobody in particular where that is somebody.
 fn owners(config: &Config) -> Vec<Option<&Client>> {
-    match config.clients.as_slice() {
-        [] => vec![None],
-        clients => clients.iter().map(Some).collect(),
-    }
+    let needs_token = matches!(config.server.listen.first(), Some(Listen::Tcp(_)));
+    let nobody = (config.clients.is_empty() || !needs_token).then_some(None);
+    config.clients.iter().map(Some).chain(nobody).collect()
 }
 
 /// Asks for a job as each client in turn, until one has it.
@@ -85,7 +84,8 @@ fn one(config: &Config, method: &str, id: &str, below: &str) -> Result<Said, Fai
         let said = ask::ask(config, &Ask { method, path: &path, header: None, client });
         let said = said.map_err(unreachable)?;
         match said.status {
-            404 => last = Some(said),
+            // An answer can be a 404 too, in the words of its path.
+            404 if below != "/result" || is_none(&said) => last = Some(said),
             _ if said.status < 400 || below == "/result" => return Ok(said),
             503 => return Err(unreachable(said.complaint())),
             _ => return Err(Failed { code: EX_DATAERR, why: said.complaint() }),
@@ -93,6 +93,11 @@ fn one(config: &Config, method: &str, id: &str, below: &str) -> Result<Said, Fai
     }
     let why = last.map_or_else(|| "there is no such job".to_owned(), |said| said.complaint());
     Err(Failed { code: EX_USAGE, why })
+}
+
+/// Whether there is no such job: the 404 of a path has no code there.
+fn is_none(said: &Said) -> bool {
+    said.json().get("code").and_then(Value::as_str) == Some("not_found")
 }
 
 /// An id that is one, so that nothing else gets into the path.
@@ -139,7 +144,8 @@ fn row(job: &Value) -> Vec<String> {
     ["/id", "/state", "/priority", "/path", "/model", "/attempts", "/last_error/message"]
         .map(|pointer| match job.pointer(pointer) {
             None | Some(Value::Null) => "-".to_owned(),
-            Some(Value::String(text)) => text.clone(),
+            // SECURITY: what a provider says is not to be obeyed by a terminal.
+            Some(Value::String(text)) => text.replace(char::is_control, " "),
             Some(other) => other.to_string(),
         })
         .to_vec()
@@ -219,4 +225,17 @@ fn stored(path: &Path) -> Result<u8, Failed> {
 fn pretty(said: &Said) -> String {
     let text = serde_json::to_string_pretty(&said.json()).unwrap_or_default();
     format!("{text}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_one_line_that_moves_no_cursor() {
+        let job = json!({"id": "a", "attempts": 2, "last_error": {"message": "no\n\u{1b}[2Jway"}});
+        assert_eq!(row(&job), ["a", "-", "-", "-", "-", "2", "no  [2Jway"]);
+    }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{Ran, with, with_config};
 use crate::jobs::{ONE, hold, near, questions};
-use crate::support::{Gateway, OpenAi, Setup, at, openai, reply, run_long};
+use crate::support::http::request;
+use crate::support::{Conn, Gateway, JSON, OpenAi, Setup, at, chat_job, openai, reply, run_long};
 
 const PATH: &str = "path = \"FOLDER/jobs/queue.db\"\n";
 
@@ -207,5 +208,38 @@ fn without_a_service_or_a_database_nothing_is_told() {
         let file = other.to_str().unwrap();
         let refused = with(&["jobs", "export", "--database", file]).await.expect(65);
         assert!(refused.out.is_empty() && refused.err.contains(file), "{}", refused.err);
+    });
+}
+
+#[test]
+fn a_404_is_an_answer_too() {
+    run_long(async {
+        let fake = OpenAi::new();
+        let error = openai::error("no such model", "invalid_request_error", None);
+        fake.on(openai::CHAT, reply::json(404, &error));
+        let gateway = Gateway::with(&near(&fake)).await;
+        gateway.queue_chat("a", "big", "hello").await;
+        gateway.until_ended("a", "failed").await;
+        let result = gateway.result("a").await.expect(404).text();
+        assert_eq!(jobs(&gateway, &["result", "a"]).await.expect(65).out, result);
+    });
+}
+
+#[test]
+fn jobs_of_nobody_in_particular_are_seen_beside_those_of_clients() {
+    run_long(async {
+        let fake = OpenAi::saying("fine");
+        let setup = Setup::new(&near(&fake)).listen("\"unix:FOLDER/sock\", \"127.0.0.1:PORT\"");
+        let path = setup.folder().0.join("sock");
+        let token = setup.folder().write("token", "token-number-one-is-long");
+        let client = format!("[[clients]]\nname = \"one\"\ntoken = {{ file = {token:?} }}\n");
+        let gateway = setup.tables(&client).start().await;
+        let body = chat_job("big", "hello").to_string();
+        let put = request("PUT", &at("a"), "localhost", &JSON, body.as_bytes());
+        let mut conn = Conn::unix(&path).await;
+        conn.send(&put).await.unwrap();
+        conn.answer(false).await.expect("an answer").expect(202);
+        let all = lines(&jobs(&gateway, &["list", "--json"]).await.expect(0).out);
+        assert_eq!(ids(&all), ["a"]);
     });
 }
