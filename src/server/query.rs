@@ -1,6 +1,6 @@
 //! A path's query, as HTML's forms and every client library write it.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::chat::Error;
 
@@ -23,7 +23,26 @@ fn decoded(value: &str) -> Option<String> {
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| text.into_owned())
 }
 
+/// The query with one more pair: the last of a name is the one that counts.
+pub(super) fn with(query: &str, name: &str, value: &str) -> String {
+    format!("{query}&{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
+}
+
 /// A parameter that is none of those there are.
 pub(super) fn unknown(name: &str, known: &str) -> Error {
     Error::invalid_field(name, format!("there is no parameter {name:?}; there are {known}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_more_is_read_as_it_was() {
+        for value in ["tiny", "a/b:c d", "1+1=2&x=ä%"] {
+            let query = with("model=a", "model", value);
+            let read: Vec<_> = pairs(&query).map(|pair| pair.unwrap().1).collect();
+            assert_eq!(read, ["a", value]);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Doing a job: the same path as for a client that waits, with nobody at its end.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::server::jobs::lane::Wanted;
 use crate::server::jobs::parcel::{AnswerHead, RequestHead, pack, unpack};
 use crate::server::names::TARGET;
 use crate::server::route::{self, Route};
-use crate::server::{Asked, Current, Gateway, respond};
+use crate::server::{Asked, Current, Gateway, query, respond};
 
 /// What of the grace is left to running jobs when the service stops: the rest is for their ends to
 /// be stored.
@@ -177,7 +178,15 @@ impl<'a> Doing<'a> {
         };
         let (current, asked) = (self.current, &self.asked);
         let work = Work { current, asked, wishes, strict: false, beta, began, _memory: memory };
-        Box::pin(work.run(self.route, self.body.clone(), &self.head.query)).await
+        Box::pin(work.run(self.route, self.body.clone(), &self.query())).await
+    }
+
+    /// What was the default model at the hand-over is named: who has it may be away now.
+    fn query(&self) -> Cow<'_, str> {
+        match self.route {
+            Route::Ask => query::with(&self.head.query, "model", &self.wanted.model).into(),
+            _ => Cow::Borrowed(&self.head.query),
+        }
     }
 }
 

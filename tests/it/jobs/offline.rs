@@ -1,9 +1,11 @@
 //! Jobs for providers that are not there: taken all the same, done when they are back.
 
-use crate::jobs::{near, questions};
+use serde_json::json;
+
+use crate::jobs::{ONE, held, near, questions};
 use crate::support::answer::Answer;
 use crate::support::{
-    Gateway, JSON, NO_RETRY, Ollama, OpenAi, alias, alias_with, at, chat_job, openai, run,
+    Gateway, JSON, NO_RETRY, Ollama, OpenAi, alias, alias_with, at, chat_job, job, openai, run,
     until_true,
 };
 
@@ -105,5 +107,27 @@ fn a_model_that_nobody_can_be_asked_for_may_be_there_later() {
         gateway.put_job("now", &chat_job("unheard-of", "hello")).await.expect(404);
         assert_eq!(gateway.get(&at("now")).await.expect(404).json()["code"], "not_found");
         assert_eq!(local.count(openai::CHAT), 0);
+    });
+}
+
+#[test]
+fn a_question_is_for_the_model_that_was_the_default_when_it_was_taken() {
+    run(async {
+        let local = Ollama::saying("from here");
+        let busy = held();
+        let tables = local.local("box") + &near(&busy) + ONE;
+        let gateway = Gateway::with(&tables).await;
+        gateway.queue_chat("first", "big", "hello").await;
+        gateway.put_job("asked", &job("/v1/ask", &json!("hello"))).await.expect(202);
+        gateway.rewrite(&(tables + &alias("default", &["cloud/x"])));
+        gateway.signal("HUP");
+        until_true("it is reloaded", || gateway.log().contains("reloaded")).await;
+        busy.release();
+        let done = gateway.until_ended("asked", "succeeded").await;
+        assert_eq!(
+            (&done["model"], &done["target"]),
+            (&json!("box/tiny:latest"), &json!("box/tiny:latest"))
+        );
+        assert_eq!((questions(&busy), local.chats().len()), (vec!["hello".into()], 1));
     });
 }
