@@ -58,11 +58,20 @@ pub(super) fn model(body: &[u8], raw: Raw<'_>) -> Result<(String, Range<usize>),
     let wanted = || Error::invalid_field("model", "model must be a name");
     let raw = raw.ok_or_else(wanted)?;
     let name: String = serde_json::from_str(raw.get()).map_err(|_| wanted())?;
+    let name = model_name(name)?;
+    only_one_model(body)?;
+    Ok((name, span_of(body, raw)))
+}
+
+/// What can be a model's name.
+///
+/// # Errors
+/// It is none, too long, or not for a terminal.
+pub fn model_name(name: String) -> Result<String, Error> {
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
         return Err(Error::invalid_field("model", "model must be a name of 1 to 256 characters"));
     }
-    only_one_model(body)?;
-    Ok((name, span_of(body, raw)))
+    Ok(name)
 }
 
 fn span_of(body: &[u8], value: &RawValue) -> Range<usize> {

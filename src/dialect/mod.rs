@@ -32,6 +32,7 @@ use serde::Serialize;
 
 use crate::chat::Event;
 
+pub use body::model_name;
 pub use door::Door;
 pub use limits::{DEEPEST_JSON, LONGEST_ARGUMENTS, Limit, MOST_CALLS};
 pub use refusal::{Class, Refusal, decode_error};

@@ -13,7 +13,7 @@ use crate::budget::Reservation;
 use crate::chat::{EmbedRequest, EmbedResponse, Error, Message, Part, Request as Chat, Role};
 use crate::config::{Config, Conflict, Locality, parse_wait};
 use crate::dialect::json::too_deep;
-use crate::dialect::{DEEPEST_JSON, Dialect, Door, Took, anthropic, ollama, openai};
+use crate::dialect::{DEEPEST_JSON, Dialect, Door, Took, anthropic, model_name, ollama, openai};
 use crate::dispatch::{
     AnswerBody, ChatJob, CountJob, Counted, Dispatch, EmbedBody, EmbedJob, Only, Sent, Wishes,
 };
@@ -365,7 +365,7 @@ impl Asking {
         for pair in query::pairs(query) {
             let (name, value) = pair?;
             match name {
-                "model" => asking.model = Some(value),
+                "model" => asking.model = Some(model_name(value)?),
                 "system" => asking.system = Some(value),
                 "max_tokens" => {
                     let tokens = value.parse().ok().filter(|tokens| *tokens > 0);
@@ -390,7 +390,8 @@ mod tests {
         assert_eq!(asking.model.as_deref(), Some("a/b"));
         assert_eq!(asking.system.as_deref(), Some("be brief!"));
         assert_eq!(asking.max_tokens, Some(7));
-        for bad in ["max_tokens=0", "max_tokens=x", "modell=a", "model=%ff"] {
+        for bad in ["max_tokens=0", "max_tokens=x", "modell=a", "model=%ff", "model=", "model=a%1b"]
+        {
             assert!(Asking::parse(bad).is_err(), "{bad}");
         }
     }

@@ -82,6 +82,24 @@ fn a_path_that_asks_no_model() {
 }
 
 #[test]
+fn a_model_whose_name_would_fill_the_memory() {
+    run(async {
+        let fake = OpenAi::saying("done");
+        let gateway = Gateway::with(&near(&fake)).await;
+        let longest = format!("cloud/{}", "x".repeat(250));
+        let ask = |model: &str| job(&format!("/v1/ask?model={model}"), &json!("hello"));
+        for job in [ask(&format!("{longest}x")), ask("cloud/%1b"), chat_job("cloud/\u{1b}", "x")] {
+            let refused = gateway.put_job("a", &job).await;
+            assert_problem(&refused, 400, "256 characters", "a name");
+            assert_eq!(refused.json()["param"], "model");
+        }
+        assert_nothing(&gateway, &fake).await;
+        gateway.put_job("a", &ask(&longest)).await.expect(202);
+        gateway.until_ended("a", "succeeded").await;
+    });
+}
+
+#[test]
 fn fields_that_cannot_be() {
     run(async {
         let fake = OpenAi::saying("done");
