@@ -172,8 +172,8 @@ async fn result(
     match gateway.queue.answer(key.clone(), which).await.map_err(closed)? {
         None => Err(no_such_job(key)),
         Some(Found::Corrupt(_)) => Err(corrupt().into()),
-        Some(Found::Answer { stored, parcel, .. }) => {
-            let is_provisional = job.result.is_none() && !job.state.is_final();
+        Some(Found::Answer { stored, parcel, is_draft }) => {
+            let is_provisional = is_draft && job.result.is_none() && !job.state.is_final();
             let response = unpacked(stored.status, parcel.into(), is_provisional);
             Ok(response.ok_or_else(corrupt)?.map(|reply| reply.holding(memory)))
         }
