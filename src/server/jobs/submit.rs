@@ -107,7 +107,8 @@ async fn in_time(
         place(response.headers_mut(), &job);
     } else {
         response.headers_mut().remove(LOCATION);
-        gateway.queue.remove(job.key).await.map_err(closed)?;
+        // The client has its answer in any case; its time would let it go too.
+        gateway.queue.remove(job.key).await.ok();
     }
     let applied = HeaderValue::from_static("respond-async, wait");
     response.headers_mut().insert(&PREFERENCE_APPLIED, applied);
