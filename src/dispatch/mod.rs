@@ -189,12 +189,12 @@ impl Dispatch {
         }
     }
 
-    /// Whether a route's targets may serve a request at all, whatever stands in their way now.
+    /// Where a route's targets may serve a request, whatever stands in their way now.
     ///
     /// # Errors
     /// What its client, its alias and its headers say of its place contradicts itself.
-    pub fn may_serve(&self, route: &Route, wishes: &Wishes) -> Result<(), Error> {
-        allowed(route, wishes).map(|_| ())
+    pub fn may_serve(&self, route: &Route, wishes: &Wishes) -> Result<Locality, Error> {
+        allowed(route, wishes)
     }
 
     /// The targets that a job is for.
@@ -359,13 +359,21 @@ impl Dispatch {
 
 /// The strictest of what route and client say.
 fn allowed(route: &Route, wishes: &Wishes) -> Result<Locality, Error> {
-    let conflict = |_: Conflict| {
-        Error::invalid(
-            "the request, its client's entry or its alias says local and another of them cloud: no target may serve it; see X-Edgehold-Locality and locality in the configuration",
-        )
-    };
-    let wished = wishes.locality.map_err(conflict)?;
-    route.locality.strictest(wished).map_err(conflict)
+    route.locality.strictest(wished(wishes)?).map_err(contradiction)
+}
+
+/// Where a request may be served as far as its client says.
+///
+/// # Errors
+/// What its client's entry and its headers say contradicts itself.
+pub fn wished(wishes: &Wishes) -> Result<Locality, Error> {
+    wishes.locality.map_err(contradiction)
+}
+
+fn contradiction(_: Conflict) -> Error {
+    Error::invalid(
+        "the request, its client's entry or its alias says local and another of them cloud: no target may serve it; see X-Edgehold-Locality and locality in the configuration",
+    )
 }
 
 fn unknown_model(name: &str, known: &[String]) -> Error {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -41,29 +42,30 @@ pub(super) async fn serve(
     let config = current.dispatch.config();
     let wanted = if route == Route::Ask { Wanted::Text } else { Wanted::Json };
     body::check_type(&head.headers, wanted)?;
-    let wishes = wishes(&head.headers, caller, config)?;
+    let timeout = timeout(&head.headers)?;
+    let wishes = wishes(&head.headers, caller, config, timeout)?;
     let strict = strict(&head.headers)?;
     let beta =
         head.headers.get(&ANTHROPIC_BETA).filter(|_| asked.door() == Door::Messages).cloned();
-    let order = match route.job_path() {
+    let mut order = match route.job_path() {
         Some(_) => jobs::Order::of_headers(&head.headers)?,
         None => None,
     };
-    let timed = head.headers.contains_key(&TIMEOUT);
     let reading = body::read(body, &head.headers, config.server.max_body, &gateway.budget);
     let (body, memory) = reading.await?;
     let query = match route {
         Route::Ask => head.uri.query().unwrap_or_default().to_owned(),
         _ => String::new(),
     };
-    // It holds on to hyper's buffer too.
-    drop(head);
     if route != Route::Ask {
         check_depth(&body)?;
     }
-    let background = route == Route::Responses && asks_background(&body);
-    if order.is_some() || background {
-        let timeout = timed.then(|| wishes.end.saturating_duration_since(began));
+    if order.is_none() && route == Route::Responses && asks_background(&body) {
+        order = Some(jobs::Order::in_background(&head.headers)?);
+    }
+    // It holds on to hyper's buffer too.
+    drop(head);
+    if let Some(order) = order {
         let asking = jobs::Asking { route, query, body, beta, timeout, wishes, _memory: memory };
         return Box::pin(jobs::take(gateway, current, asked, caller, asking, order)).await;
     }
@@ -303,16 +305,24 @@ fn check_depth(body: &[u8]) -> Result<(), Error> {
 }
 
 /// What the client wishes besides the request, from its headers and its entry.
-fn wishes(headers: &HeaderMap, caller: &Caller, config: &Config) -> Result<Wishes, Error> {
+fn wishes(
+    headers: &HeaderMap,
+    caller: &Caller,
+    config: &Config,
+    timeout: Option<Duration>,
+) -> Result<Wishes, Error> {
     let total = config.deadlines.total;
-    let wait = match header(headers, &TIMEOUT)? {
-        None => total,
-        Some(text) => parse_wait(text).filter(|wait| !wait.is_zero()).ok_or_else(|| {
-            Error::invalid("X-Edgehold-Timeout must be a time such as 30s, 1500ms or 30")
-        })?,
-    };
-    let (locality, end) = (locality(headers, caller)?, Instant::now() + wait.min(total));
-    Ok(Wishes { locality, end, job: None, only: Only::All })
+    let end = Instant::now() + timeout.unwrap_or(total).min(total);
+    Ok(Wishes { locality: locality(headers, caller)?, end, job: None, only: Only::All })
+}
+
+/// The time that the client has, where it says.
+fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+    let Some(text) = header(headers, &TIMEOUT)? else { return Ok(None) };
+    let wait = parse_wait(text).filter(|wait| !wait.is_zero());
+    wait.map(Some).ok_or_else(|| {
+        Error::invalid("X-Edgehold-Timeout must be a time such as 30s, 1500ms or 30")
+    })
 }
 
 fn strict(headers: &HeaderMap) -> Result<bool, Error> {
@@ -383,6 +393,18 @@ impl Asking {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_is_as_the_client_says_it_each_time() {
+        let of = |text: &'static str| {
+            let value = HeaderValue::from_static(text);
+            timeout(&HeaderMap::from_iter([(TIMEOUT.clone(), value)]))
+        };
+        assert_eq!(of("1500ms"), Ok(Some(Duration::from_millis(1500))));
+        assert_eq!(of("30"), Ok(Some(Duration::from_secs(30))));
+        assert_eq!(timeout(&HeaderMap::new()), Ok(None));
+        assert!(of("0").is_err() && of("soon").is_err());
+    }
 
     #[test]
     fn asks_query() {

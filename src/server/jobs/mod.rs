@@ -103,7 +103,7 @@ async fn create(
     let reading = body::read(incoming, &head.headers, config.server.max_body, &gateway.budget);
     let (body, memory) = reading.await?;
     let (asking, order) = order::read(&head.headers, caller, config, named, &body, memory)?;
-    take(gateway, current, asked, caller, asking, Some(order)).await
+    take(gateway, current, asked, caller, asking, order).await
 }
 
 /// GET of a job: how it stands, once it has ended or the wait is over.

@@ -31,6 +31,8 @@ pub(in crate::server) struct Order {
     pub(super) refine: bool,
     /// What the request preferred, where it is one of a path that would answer at once.
     pub(super) later: Option<Later>,
+    /// Whether it is a response of Responses that was asked for in their own words.
+    pub(super) is_background: bool,
 }
 
 impl Order {
@@ -40,26 +42,27 @@ impl Order {
     /// A header that says what cannot be.
     pub(in crate::server) fn of_headers(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let Some(later) = Later::of(headers)? else { return Ok(None) };
-        Ok(Some(Self {
+        Ok(Some(Self { later: Some(later), ..Self::plain(headers)? }))
+    }
+
+    /// For a client of Responses that comes for its answer later.
+    ///
+    /// # Errors
+    /// A header that says what cannot be.
+    pub(in crate::server) fn in_background(headers: &HeaderMap) -> Result<Self, Error> {
+        Ok(Self { is_background: true, ..Self::plain(headers)? })
+    }
+
+    fn plain(headers: &HeaderMap) -> Result<Self, Error> {
+        Ok(Self {
             id: keyed_id(headers)?,
             priority: priority(headers)?.unwrap_or_default(),
             ttl: None,
             not_before: Duration::ZERO,
             refine: refine(headers)?,
-            later: Some(later),
-        }))
-    }
-
-    /// For a client of Responses that comes for its answer later.
-    pub(super) fn plain() -> Self {
-        Self {
-            id: None,
-            priority: Priority::Normal,
-            ttl: None,
-            not_before: Duration::ZERO,
-            refine: false,
             later: None,
-        }
+            is_background: false,
+        })
     }
 }
 
@@ -152,6 +155,7 @@ pub(super) fn read(
             None => refine(headers)?,
         },
         later: None,
+        is_background: false,
     };
     let asking = Asking {
         route,

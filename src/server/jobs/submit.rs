@@ -9,8 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use crate::budget::Reservation;
 use crate::chat::{Error, Kind};
-use crate::config::Locality;
-use crate::dispatch::{Only, Wishes};
+use crate::dispatch::{Only, Wishes, wished};
 use crate::queue::{
     Enqueued, Fingerprint, Job, JobId, JobKey, QueueError, State, Submission, Which,
 };
@@ -42,18 +41,16 @@ pub(in crate::server) struct Asking {
     pub(in crate::server) _memory: Reservation,
 }
 
-/// Takes a job, and answers as its client prefers. Without an order it is one of Responses that
-/// asked for it in its own words.
+/// Takes a job, and answers as its client prefers.
 pub(in crate::server) async fn take(
     gateway: &Arc<Gateway>,
     current: &Current,
     asked: &Asked,
     caller: &Caller,
     asking: Asking,
-    order: Option<Order>,
+    order: Order,
 ) -> Result<Response<Reply>, Failed> {
-    let is_background = order.is_none();
-    let order = order.unwrap_or_else(Order::plain);
+    let is_background = order.is_background;
     if is_background {
         background::check(&asking.body)?;
     }
@@ -125,16 +122,13 @@ async fn submit(
     let dispatch = &current.dispatch;
     let path = asking.route.job_path().unwrap_or_default();
     let (model, body) = examine(dispatch, asking.route, &asking.query, &asking.body).await?;
-    let mut locality = asking.wishes.locality.unwrap_or(Locality::Local);
-    match dispatch.resolve(&model).await {
-        Ok(route) => {
-            dispatch.may_serve(&route, &asking.wishes)?;
-            locality = route.locality.strictest(locality).unwrap_or(locality);
-        }
+    let wished = wished(&asking.wishes)?;
+    let locality = match dispatch.resolve(&model).await {
+        Ok(route) => dispatch.may_serve(&route, &asking.wishes)?,
         // Whoever might have the model cannot be asked now: that is what jobs are for.
-        Err(error) if error.kind == Kind::Unavailable => {}
+        Err(error) if error.kind == Kind::Unavailable => wished,
         Err(error) => return Err(error.into()),
-    }
+    };
     let head = RequestHead {
         query: asking.query,
         beta: asking.beta.as_ref().and_then(|it| it.to_str().ok()).map(str::to_owned),
@@ -149,7 +143,8 @@ async fn submit(
         key: JobKey { owner, id },
         path: path.to_owned(),
         lane: wanted.lane(),
-        fingerprint: Fingerprint::of(&[path.as_bytes(), locality.to_string().as_bytes(), &payload]),
+        // Of what the client said alone: a reload does not make another request of the same.
+        fingerprint: Fingerprint::of(&[path.as_bytes(), wished.to_string().as_bytes(), &payload]),
         payload,
         priority: order.priority,
         ttl: order.ttl.unwrap_or(dispatch.config().queue.ttl),

@@ -55,6 +55,25 @@ fn a_response_is_polled_until_it_is_completed() {
 }
 
 #[test]
+fn a_key_is_a_response() {
+    run(async {
+        let fake = held();
+        let gateway = Gateway::with(&near(&fake)).await;
+        let ask = async |key: &str, input: &str| {
+            let headers = [("Idempotency-Key", key)];
+            gateway.post_with(RESPONSES, &headers, &background(input)).await
+        };
+        let first = ask("one", "hello").await.expect(200).json();
+        assert_eq!(ask("one", "hello").await.expect(200).json()["id"], first["id"]);
+        let refused = ask("one", "else").await.expect(422);
+        assert!(refused.error().1.contains("key"), "in its own dialect: {}", refused.text());
+        assert_ne!(ask("two", "hello").await.expect(200).json()["id"], first["id"]);
+        assert_eq!(gateway.listed("").await.len(), 2);
+        fake.release();
+    });
+}
+
+#[test]
 fn a_response_is_cancelled() {
     run(async {
         let fake = held();

@@ -5,18 +5,23 @@ use serde_json::json;
 use crate::jobs::near;
 use crate::support::answer::Answer;
 use crate::support::jobs::ids;
-use crate::support::{Gateway, JOBS, OpenAi, Setup, at, chat_job, run};
+use crate::support::{Gateway, JOBS, Ollama, OpenAi, Setup, at, chat_job, run};
 
 const ONE: &str = "Bearer token-number-one-is-long";
 const TWO: &str = "Bearer token-number-two-is-long";
 
 async fn start(fake: &OpenAi) -> Gateway {
-    let setup = Setup::new(&near(fake));
+    start_with(&near(fake), "").await
+}
+
+/// With lines that stand in every client's entry.
+async fn start_with(tables: &str, more: &str) -> Gateway {
+    let setup = Setup::new(tables);
     let mut clients = String::new();
     for (name, token) in [("one", ONE), ("two", TWO)] {
         let file = setup.folder().write(name, token.strip_prefix("Bearer ").unwrap());
         clients += &format!(
-            "[[clients]]\nname = \"{name}\"\ntoken = {{ file = \"{}\" }}\n",
+            "[[clients]]\nname = \"{name}\"\ntoken = {{ file = \"{}\" }}\n{more}",
             file.display()
         );
     }
@@ -98,5 +103,21 @@ fn nor_anothers_response() {
             ask(&gateway, TWO, method, &path, "").await.expect(404);
         }
         ask(&gateway, ONE, "GET", &path, "").await.expect(200);
+    });
+}
+
+#[test]
+fn what_contradicts_its_clients_entry_is_refused_though_nobody_knows_the_model() {
+    run(async {
+        let local = Ollama::saying("from here");
+        local.down().await;
+        let gateway = start_with(&local.local("local"), "locality = \"local\"\n").await;
+        let mut headers = vec![("Authorization", ONE), ("Content-Type", "application/json")];
+        let body = chat_job("unheard", "hello").to_string();
+        gateway.ask("PUT", &at("fits"), &headers, body.as_bytes()).await.expect(202);
+        headers.push(("X-Edgehold-Locality", "cloud"));
+        let refused = gateway.ask("PUT", &at("a"), &headers, body.as_bytes()).await.expect(400);
+        assert!(refused.text().contains("X-Edgehold-Locality"), "{}", refused.text());
+        ask(&gateway, ONE, "GET", &at("a"), "").await.expect(404);
     });
 }

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::jobs::{held, near};
 use crate::support::http::request;
 use crate::support::{
-    Gateway, JOBS, JSON, OpenAi, at, chat_job, chat_job_with, job, openai, run, until_true,
+    Gateway, JOBS, JSON, NO_RETRY, OpenAi, alias, alias_with, at, chat_job, chat_job_with, job,
+    openai, run, until_true,
 };
 
 const LATER: (&str, &str) = ("Prefer", "respond-async");
@@ -157,5 +158,22 @@ fn white_space_and_a_stream_make_no_other_job() {
         assert_eq!(again.header("idempotent-replayed"), Some("true"), "{}", again.text());
         gateway.until_ended("a", "succeeded").await;
         assert_eq!(fake.count(openai::CHAT), 1);
+    });
+}
+
+#[test]
+fn a_reload_makes_no_other_job_of_the_same() {
+    run(async {
+        let fake = held();
+        let cloud = fake.table("cloud", "local", "") + NO_RETRY;
+        let gateway = Gateway::with(&(cloud.clone() + &alias("big", &["cloud/x"]))).await;
+        gateway.queue_chat("a", "big", "hello").await;
+        let narrow = alias_with("big", &["cloud/x"], "locality = \"local\"");
+        gateway.rewrite(&(cloud + &narrow));
+        gateway.signal("HUP");
+        until_true("it is reloaded", || gateway.log().contains("reloaded")).await;
+        let again = gateway.put_job("a", &chat_job("big", "hello")).await.expect(202);
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        fake.release();
     });
 }
