@@ -23,11 +23,11 @@ pub(in crate::server) struct Later {
 }
 
 impl Later {
-    /// What a request's headers prefer. Preferences that are not known are passed over, as the RFC
-    /// has it.
+    /// What a request's headers prefer. Preferences that are not known are passed over, and of one
+    /// that is there twice the first counts, as the RFC has it.
     ///
     /// # Errors
-    /// A wait that is no number.
+    /// A wait that is no number, where it counts.
     pub(in crate::server) fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let mut is_async = false;
         let mut wait = None;
@@ -37,11 +37,14 @@ impl Later {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name.trim().to_ascii_lowercase().as_str() {
                 "respond-async" => is_async = true,
-                "wait" => wait = Some(seconds(value.trim().trim_matches('"'))?),
+                "wait" => wait = wait.or(Some(value.trim().trim_matches('"'))),
                 _ => {}
             }
         }
-        Ok(is_async.then_some(Self { wait }))
+        if !is_async {
+            return Ok(None);
+        }
+        Ok(Some(Self { wait: wait.map(seconds).transpose()? }))
     }
 }
 
@@ -111,7 +114,9 @@ mod tests {
             ("Respond-Async; x=1, wait=20", later(Some(20))),
             ("wait=\"5\",handling=lenient,respond-async", later(Some(5))),
             ("respond-async, wait=99999999999999999999", later(Some(60))),
+            ("respond-async, wait=5, wait=9", later(Some(5))),
             ("wait=5", Ok(None)),
+            ("wait=soon", Ok(None)),
             ("return=minimal", Ok(None)),
         ];
         for (text, want) in table {

@@ -56,14 +56,15 @@ pub(in crate::server) async fn take(
     }
     let named = order.id.is_some();
     let later = order.later;
-    let (job, replayed) = submit(gateway, current, caller, asking, order).await?;
+    let (mut job, replayed) = submit(gateway, current, caller, asking, order).await?;
     if is_background {
         return background::begun(gateway, &job).await;
     }
-    if let Some(wait) = later.and_then(|later| later.wait)
-        && let Some(response) = in_time(gateway, &job, wait, named).await?
-    {
-        return Ok(response);
+    if let Some(wait) = later.and_then(|later| later.wait) {
+        job = wait_for(gateway, &job.key, wait, |job| job.state.is_final()).await?;
+        if let Some(response) = in_time(gateway, &job, named).await? {
+            return Ok(response);
+        }
     }
     let mut response = accepted(&job);
     let headers = response.headers_mut();
@@ -87,25 +88,23 @@ pub(super) fn accepted(job: &Job) -> Response<Reply> {
     response
 }
 
-/// The answer itself, if it comes in time. A job that its client gave no name is then let go: nobody
+/// The answer itself, if it came in time. A job that its client gave no name is then let go: nobody
 /// could ask for it again.
 async fn in_time(
     gateway: &Arc<Gateway>,
     job: &Job,
-    wait: Duration,
     named: bool,
 ) -> Result<Option<Response<Reply>>, Failed> {
-    let job = wait_for(gateway, &job.key, wait, |job| job.state.is_final()).await?;
     if !matches!(job.state, State::Succeeded | State::Failed) || job.result.is_none() {
         return Ok(None);
     }
     let mut response = result(gateway, &job.key, Duration::ZERO, Which::Best).await?;
     if named {
-        place(response.headers_mut(), &job);
+        place(response.headers_mut(), job);
     } else {
         response.headers_mut().remove(LOCATION);
         // The client has its answer in any case; its time would let it go too.
-        gateway.queue.remove(job.key).await.ok();
+        gateway.queue.remove(job.key.clone()).await.ok();
     }
     let applied = HeaderValue::from_static("respond-async, wait");
     response.headers_mut().insert(&PREFERENCE_APPLIED, applied);

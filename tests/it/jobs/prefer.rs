@@ -2,7 +2,7 @@
 
 use crate::jobs::{asks, held, near};
 use crate::support::http::request;
-use crate::support::{Gateway, JOBS, JSON, OpenAi, Setup, openai, run};
+use crate::support::{Gateway, JOBS, JSON, OpenAi, Setup, at, openai, run};
 
 const LATER: (&str, &str) = ("Prefer", "respond-async");
 const IN_TIME: (&str, &str) = ("Prefer", "respond-async, wait=20");
@@ -132,5 +132,24 @@ fn a_job_whose_client_has_gone_is_done() {
         gateway.until_ended(&id, "succeeded").await;
         assert_eq!(gateway.result(&id).await.expect(200).content(), "in the end");
         assert_eq!((fake.chats(), fake.gone().len()), (1, 0));
+    });
+}
+
+#[test]
+fn a_job_that_ends_without_an_answer_is_said_to_have_ended() {
+    run(async {
+        let fake = held();
+        let gateway = Gateway::with(&near(&fake)).await;
+        let waits = async { gateway.chat_with("big", "hello", &[IN_TIME]).await };
+        let cancels = async {
+            fake.until_seen(openai::CHAT, 1).await;
+            let id = gateway.listed("").await.remove(0);
+            gateway.delete(&at(&id)).await.expect(200);
+        };
+        let (answer, ()) = tokio::join!(waits, cancels);
+        let answer = answer.expect(200);
+        assert_eq!(answer.json()["state"], "cancelled");
+        assert_eq!(answer.header("retry-after"), None);
+        fake.release();
     });
 }
