@@ -37,7 +37,7 @@ impl Later {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name.trim().to_ascii_lowercase().as_str() {
                 "respond-async" => is_async = true,
-                "wait" => wait = wait.or(Some(value.trim().trim_matches('"'))),
+                "wait" if wait.is_none() => wait = Some(value.trim().trim_matches('"')),
                 _ => {}
             }
         }

@@ -10,9 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::budget::Reservation;
 use crate::chat::{Error, Kind};
 use crate::dispatch::{Only, Wishes, wished};
-use crate::queue::{
-    Enqueued, Fingerprint, Job, JobId, JobKey, QueueError, State, Submission, Which,
-};
+use crate::queue::{Enqueued, Fingerprint, Job, JobId, JobKey, QueueError, Submission, Which};
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
@@ -88,14 +86,14 @@ pub(super) fn accepted(job: &Job) -> Response<Reply> {
     response
 }
 
-/// The answer itself, if it came in time. A job that its client gave no name is then let go: nobody
+/// The answer itself, if it came in time, or why there is none. A job that its client gave no name is then let go: nobody
 /// could ask for it again.
 async fn in_time(
     gateway: &Arc<Gateway>,
     job: &Job,
     named: bool,
 ) -> Result<Option<Response<Reply>>, Failed> {
-    if !matches!(job.state, State::Succeeded | State::Failed) || job.result.is_none() {
+    if !job.state.is_final() {
         return Ok(None);
     }
     let mut response = result(gateway, &job.key, Duration::ZERO, Which::Best).await?;

@@ -157,3 +157,17 @@ fn what_is_bound_to_the_device_is_refined_by_nobody_else() {
         assert_eq!(world.calls(), (1, 0));
     });
 }
+
+#[test]
+fn a_draft_that_could_not_be_bettered_is_the_answer_in_time() {
+    run(async {
+        let world = World::new();
+        let error = openai::error("bad temperature", "invalid_request_error", None);
+        world.cloud.on(openai::CHAT, reply::json(400, &error));
+        let gateway = world.start().await;
+        let headers = [("Prefer", "respond-async, wait=20"), ("X-Edgehold-Refine", "true")];
+        let answer = gateway.chat_with("both", "hello", &headers).await.expect(200);
+        assert_eq!(answer.content(), "a draft");
+        assert_eq!(world.calls(), (1, 1));
+    });
+}
