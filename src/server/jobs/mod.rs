@@ -266,10 +266,7 @@ async fn list(
         match name {
             "state" => which.state = Some(value.parse().map_err(|_| bad_state())?),
             "limit" => which.limit = page_limit(&value)?,
-            "after" => {
-                let key = JobKey { owner: owner_of(caller), id: id_of(&value)? };
-                which.after = known(&gateway.queue, &key).await?.seq;
-            }
+            "after" => which.after = place_of(gateway, caller, &value).await?,
             _ => return Err(query::unknown(name, "state, limit and after").into()),
         }
     }
@@ -280,6 +277,15 @@ async fn list(
     let more = jobs.len() > limit;
     jobs.truncate(limit);
     Ok(whole(view::page(&jobs, more), JSON))
+}
+
+/// A job's place in the order of acceptance, by its id or as a page before named it.
+async fn place_of(gateway: &Arc<Gateway>, caller: &Caller, text: &str) -> Result<i64, Failed> {
+    if let Some(place) = text.strip_prefix(view::PLACE).and_then(|place| place.parse().ok()) {
+        return Ok(place);
+    }
+    let key = JobKey { owner: owner_of(caller), id: id_of(text)? };
+    Ok(known(&gateway.queue, &key).await?.seq)
 }
 
 fn page_limit(text: &str) -> Result<usize, Error> {

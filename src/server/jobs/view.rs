@@ -10,10 +10,14 @@ pub(super) fn text(job: &Job) -> String {
     format!("{}\n", object(job))
 }
 
+/// What a place in the order of acceptance begins with, where an id could stand: no id does. A place
+/// is there for the next page also when its job has gone meanwhile.
+pub(super) const PLACE: char = '~';
+
 /// Some jobs, and how to ask for those that follow.
 pub(super) fn page(jobs: &[Job], more: bool) -> String {
     let all: Vec<Value> = jobs.iter().map(object).collect();
-    let next = jobs.last().filter(|_| more).map(|job| job.key.id.as_str());
+    let next = jobs.last().filter(|_| more).map(|job| format!("{PLACE}{}", job.seq));
     format!("{}\n", json!({"jobs": all, "next": next}))
 }
 

@@ -49,13 +49,32 @@ fn a_page_says_what_its_jobs_say() {
         let fake = held();
         let gateway = five(&fake).await;
         let mut page = gateway.get(&format!("{JOBS}?limit=2&after=a")).await.expect(200).json();
-        assert_eq!(page["next"], "0");
+        assert_eq!(ids(&page), ["m", "0"]);
         for listed in page["jobs"].as_array_mut().unwrap() {
             let mut job = gateway.job(listed["id"].as_str().unwrap()).await;
             for it in [&mut job, listed] {
                 it["expires_in_seconds"] = Value::Null;
             }
             assert_eq!(*listed, job);
+        }
+        fake.release();
+    });
+}
+
+#[test]
+fn the_next_page_does_not_need_the_last_job_of_the_one_before() {
+    run(async {
+        let fake = held();
+        let gateway = five(&fake).await;
+        let page = gateway.get(&format!("{JOBS}?limit=3")).await.expect(200).json();
+        let last = ids(&page).pop().unwrap();
+        gateway.delete(&at(&last)).await.expect(200);
+        gateway.delete(&at(&last)).await.expect(204);
+        let next = page["next"].as_str().unwrap();
+        assert_eq!(gateway.listed(&format!("?after={next}")).await, IDS[3..]);
+        gateway.get(&format!("{JOBS}?after={last}")).await.expect(404);
+        for wrong in ["~", "~x", "~1.5", "a~1"] {
+            gateway.get(&format!("{JOBS}?after={wrong}")).await.expect(400);
         }
         fake.release();
     });
