@@ -9,7 +9,8 @@ use http::{HeaderValue, Response, StatusCode};
 
 use crate::budget::Reservation;
 use crate::chat::{Error, Kind};
-use crate::dispatch::{Only, Wishes, wished};
+use crate::config::Locality;
+use crate::dispatch::{Dispatch, Only, Wishes, wished};
 use crate::queue::{Enqueued, Fingerprint, Job, JobId, JobKey, QueueError, Submission, Which};
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
@@ -120,10 +121,13 @@ async fn submit(
     let path = asking.route.job_path().unwrap_or_default();
     let (model, body) = examine(dispatch, asking.route, &asking.query, &asking.body).await?;
     let wished = wished(&asking.wishes)?;
-    let locality = match dispatch.resolve(&model).await {
-        Ok(route) => dispatch.may_serve(&route, &asking.wishes)?,
+    let owner = owner_of(caller);
+    let locality = match servable(dispatch, &model, &asking.wishes).await {
+        Ok(locality) => locality,
         // Whoever might have the model cannot be asked now: that is what jobs are for.
         Err(error) if error.kind == Kind::Unavailable => wished,
+        // One that was accepted stays so, also when a reload has taken its model away.
+        Err(_) if is_there(gateway, &owner, order.id.as_ref()).await? => wished,
         Err(error) => return Err(error.into()),
     };
     let head = RequestHead {
@@ -134,7 +138,6 @@ async fn submit(
     };
     let wanted = Wanted { locality, only: Only::All, model };
     let payload = pack(&head, &body);
-    let owner = owner_of(caller);
     let id = order.id.unwrap_or_else(|| fresh_id(gateway));
     let submission = Submission {
         key: JobKey { owner, id },
@@ -148,6 +151,22 @@ async fn submit(
         not_before: order.not_before,
     };
     enqueue(gateway, submission).await
+}
+
+/// Where the model may be served by what is configured now.
+async fn servable(
+    dispatch: &Arc<Dispatch>,
+    model: &str,
+    wishes: &Wishes,
+) -> Result<Locality, Error> {
+    let route = dispatch.resolve(model).await?;
+    dispatch.may_serve(&route, wishes)
+}
+
+async fn is_there(gateway: &Gateway, owner: &Arc<str>, id: Option<&JobId>) -> Result<bool, Failed> {
+    let Some(id) = id.cloned() else { return Ok(false) };
+    let key = JobKey { owner: Arc::clone(owner), id };
+    Ok(gateway.queue.job(key).await.map_err(closed)?.is_some())
 }
 
 async fn enqueue(gateway: &Arc<Gateway>, job: Submission) -> Result<(Job, bool), Failed> {

@@ -169,11 +169,17 @@ fn a_reload_makes_no_other_job_of_the_same() {
         let gateway = Gateway::with(&(cloud.clone() + &alias("big", &["cloud/x"]))).await;
         gateway.queue_chat("a", "big", "hello").await;
         let narrow = alias_with("big", &["cloud/x"], "locality = \"local\"");
-        gateway.rewrite(&(cloud + &narrow));
-        gateway.signal("HUP");
-        until_true("it is reloaded", || gateway.log().contains("reloaded")).await;
-        let again = gateway.put_job("a", &chat_job("big", "hello")).await.expect(202);
-        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        let other = alias("other", &["cloud/x"]);
+        for (reloads, aliases) in [narrow, other].into_iter().enumerate() {
+            gateway.rewrite(&(cloud.clone() + &aliases));
+            gateway.signal("HUP");
+            let is_reloaded = || gateway.log().matches("reloaded").count() > reloads;
+            until_true("it is reloaded", is_reloaded).await;
+            let again = gateway.put_job("a", &chat_job("big", "hello")).await.expect(202);
+            assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        }
+        gateway.put_job("a", &chat_job("big", "else")).await.expect(422);
+        gateway.put_job("b", &chat_job("big", "hello")).await.expect(404);
         fake.release();
     });
 }
