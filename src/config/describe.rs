@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use crate::config::units::{show_duration, show_size};
-use crate::config::{Config, Deadlines, KeySource, Provider, Queue};
+use crate::config::{Config, Deadlines, KeySource, Provider, Queue, Summaries};
 
 impl Config {
     /// Every setting with its value, defaults included, as TOML. No secret is in it: a key shows
@@ -22,6 +22,7 @@ impl Config {
         out.list("hosts", server.hosts.iter());
         out.text("socket_mode", format_args!("0{:o}", server.socket_mode));
         out.text("max_body", show_size(server.max_body));
+        out.text("max_document", show_size(server.max_document));
         out.number("max_connections", server.max_connections);
         out.time("grace", server.grace);
         out.time("header_timeout", server.header_timeout);
@@ -40,8 +41,13 @@ impl Config {
         out.number("breaker_failures", self.routing.breaker_failures);
         out.time("breaker_cooldown", self.routing.breaker_cooldown);
         out.queue(&self.queue);
+        out.summaries(&self.summaries);
         for provider in self.providers.values() {
             out.provider(provider);
+        }
+        for name in &self.builtins {
+            out.line(&format!("\n[providers.{name}]"));
+            out.text("kind", "builtin");
         }
         for (name, alias) in &self.models {
             out.line(&format!("\n[models.{name:?}]"));
@@ -114,6 +120,16 @@ impl Lines {
         self.time("result_ttl", queue.result_ttl);
         self.number("max_attempts", queue.max_attempts);
         self.number("concurrency", queue.concurrency);
+    }
+
+    fn summaries(&mut self, summaries: &Summaries) {
+        self.line("\n[summaries]");
+        if let Some(path) = &summaries.path {
+            self.text("path", path.display());
+        }
+        self.text("quota", show_size(summaries.quota));
+        self.text("memory", show_size(summaries.memory));
+        self.time("time", summaries.time);
     }
 
     fn provider(&mut self, provider: &Provider) {

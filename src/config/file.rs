@@ -19,6 +19,7 @@ pub(super) struct File {
     pub(super) models: BTreeMap<String, ModelTable>,
     pub(super) clients: Vec<ClientTable>,
     pub(super) queue: QueueTable,
+    pub(super) summaries: SummariesTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +29,7 @@ pub(super) struct ServerTable {
     pub(super) hosts: Option<Vec<String>>,
     pub(super) socket_mode: Option<String>,
     pub(super) max_body: Option<String>,
+    pub(super) max_document: Option<String>,
     pub(super) max_connections: Option<u32>,
     pub(super) grace: Option<String>,
     pub(super) header_timeout: Option<String>,
@@ -48,7 +50,7 @@ pub(super) struct LogTable {
     pub(super) level: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct DeadlinesTable {
     pub(super) connect: Option<String>,
@@ -67,7 +69,7 @@ pub(super) struct RoutingTable {
     pub(super) breaker_cooldown: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProviderTable {
     pub(super) kind: Option<String>,
@@ -101,8 +103,17 @@ pub(super) struct QueueTable {
     pub(super) concurrency: Option<u32>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SummariesTable {
+    pub(super) path: Option<String>,
+    pub(super) quota: Option<String>,
+    pub(super) memory: Option<String>,
+    pub(super) time: Option<String>,
+}
+
 /// `{ credential = ".." }`, `{ env = ".." }`, `{ file = ".." }`, or text.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(
     untagged,
     expecting = "expected a table such as { credential = \"NAME\" }, { env = \"NAME\" } or { file = \"/PATH\" }"
@@ -112,7 +123,7 @@ pub(super) enum KeyTable {
     Text(String),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceTable {
     pub(super) credential: Option<String>,

@@ -11,7 +11,7 @@ mod names;
 mod secret;
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
@@ -41,12 +41,16 @@ pub struct Config {
     pub routing: Routing,
     /// Accounts and endpoints that we call, by name.
     pub providers: BTreeMap<ProviderName, Arc<Provider>>,
+    /// Names of providers of kind `builtin`: what edgehold does itself, and nobody is called for.
+    pub builtins: BTreeSet<ProviderName>,
     /// Local names for models, by name.
     pub models: BTreeMap<String, Alias>,
     /// Who may call, in file order. Empty: anybody who reaches a loopback or Unix listener.
     pub clients: Vec<Client>,
     /// The durable queue.
     pub queue: Queue,
+    /// How documents are read and summarised.
+    pub summaries: Summaries,
     /// The outgoing HTTP proxy, as the environment names it.
     pub proxy: Proxy,
 }
@@ -62,6 +66,8 @@ pub struct Server {
     pub socket_mode: u32,
     /// Largest request body in bytes.
     pub max_body: u64,
+    /// Largest document to be summarised, in bytes: it is spooled to the disk and not held.
+    pub max_document: u64,
     /// Most connections open at once.
     pub max_connections: usize,
     /// How long running requests may go on after a stop signal.
@@ -187,6 +193,12 @@ pub struct Provider {
     pub deadlines: Deadlines,
 }
 
+/// The one model of a provider of kind `builtin`: it extracts sentences, and answers summaries only.
+pub const EXTRACTIVE: &str = "extractive";
+
+/// The name of the provider of kind `builtin` that is always there, unless another has its name.
+pub const BUILTIN: &str = "builtin";
+
 /// Something that not every model can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ability {
@@ -265,6 +277,11 @@ impl Target {
         Self { provider, model: Arc::from(model), name }
     }
 
+    /// The extracts that edgehold makes itself, at the provider of this name.
+    pub fn extractive(provider: ProviderName) -> Self {
+        Self::new(provider, EXTRACTIVE)
+    }
+
     /// `provider/model`.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -332,6 +349,25 @@ pub struct Queue {
     pub concurrency: usize,
     /// How the tests of power cuts weaken it. Only builds with debug assertions read this.
     pub weakened: Weakened,
+}
+
+/// `[summaries]`
+#[derive(Debug, Clone)]
+pub struct Summaries {
+    /// The folder in which documents are spooled; `None` where no folder for it is known.
+    pub path: Option<PathBuf>,
+    /// Most bytes of all documents that are there.
+    pub quota: u64,
+    /// Most memory that the reading of one document may take, in bytes.
+    pub memory: u64,
+    /// Most processor time that the reading of one document may take.
+    pub time: Duration,
+    /// What the process that reads documents is run under: an emulator and its arguments. Empty for
+    /// a binary that the system runs by itself.
+    pub runner: Vec<String>,
+    /// Whether a prompt that its runner cut goes unnoticed. Only builds with debug assertions read
+    /// this: the tests show by it that cuts are noticed.
+    pub is_blind: bool,
 }
 
 /// What the negative controls of the power cut tests ask for: a queue that loses jobs.

@@ -2,8 +2,9 @@
 
 mod providers;
 mod queue;
+mod summaries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
@@ -14,8 +15,8 @@ use crate::config::file::{
     ClientTable, DeadlinesTable, File, ModelTable, RoutingTable, ServerTable,
 };
 use crate::config::{
-    Alias, Client, Config, Deadlines, Env, KeySource, Level, Listen, Locality, Log, Memory,
-    Provider, ProviderName, Proxy, Routing, Secret, Server, Target, units,
+    Alias, Client, Config, Deadlines, EXTRACTIVE, Env, KeySource, Level, Listen, Locality, Log,
+    Memory, Provider, ProviderName, Proxy, Routing, Secret, Server, Target, units,
 };
 
 const MIB: u64 = 1 << 20;
@@ -51,7 +52,8 @@ impl Checker<'_> {
         let deadlines = self.deadlines("deadlines", &file.deadlines, BUILT_IN_DEADLINES);
         let clients = self.clients(file.clients);
         let server = self.server(file.server, cap, !clients.is_empty());
-        let providers = self.providers(file.providers, deadlines);
+        let (providers, builtins) = self.providers(file.providers, deadlines);
+        let queue = self.queue(file.queue);
         Config {
             source: source.map(Path::to_owned),
             server,
@@ -66,10 +68,12 @@ impl Checker<'_> {
             },
             deadlines,
             routing: self.routing(&file.routing),
-            models: self.models(file.models, &providers),
+            models: self.models(file.models, &providers, &builtins),
             providers,
+            builtins,
             clients,
-            queue: self.queue(file.queue),
+            summaries: self.summaries(file.summaries, cap, queue.path.as_deref()),
+            queue,
             proxy: proxy(self.env),
         }
     }
@@ -93,6 +97,7 @@ impl Checker<'_> {
             hosts: self.hosts(table.hosts.unwrap_or_default()),
             socket_mode: self.socket_mode(table.socket_mode.as_deref()),
             max_body,
+            max_document: self.size("server.max_document", table.max_document, 64 * MIB),
             max_connections: usize::try_from(max_connections).unwrap_or(64),
             grace: self.time("server.grace", table.grace, 10_000),
             header_timeout: self.limit("server.header_timeout", table.header_timeout, 10_000),
@@ -183,6 +188,7 @@ impl Checker<'_> {
         &mut self,
         tables: BTreeMap<String, ModelTable>,
         providers: &BTreeMap<ProviderName, Arc<Provider>>,
+        builtins: &BTreeSet<ProviderName>,
     ) -> BTreeMap<String, Alias> {
         let mut models = BTreeMap::new();
         for (name, table) in tables {
@@ -196,10 +202,13 @@ impl Checker<'_> {
             let locality = self.locality(&format!("{at}.locality"), table.locality);
             let mut read = |key: &str, texts: &[String]| {
                 let at = format!("{at}.{key}");
-                texts.iter().filter_map(|text| self.target(&at, text, providers)).collect()
+                let all =
+                    texts.iter().filter_map(|text| self.target(&at, text, providers, builtins));
+                all.collect::<Arc<[Target]>>()
             };
             let (targets, refine) =
                 (read("targets", &table.targets), read("refine", &table.refine));
+            self.extracts_come_last(&at, &targets, &refine, builtins);
             models.insert(name, Alias { targets, refine, locality });
         }
         models
@@ -210,14 +219,22 @@ impl Checker<'_> {
         at: &str,
         text: &str,
         providers: &BTreeMap<ProviderName, Arc<Provider>>,
+        builtins: &BTreeSet<ProviderName>,
     ) -> Option<Target> {
         let Some(target) = Target::parse(text) else {
             self.complain(at, "allowed: \"PROVIDER/MODEL\"");
             return None;
         };
+        if builtins.contains(&target.provider) {
+            if &*target.model != EXTRACTIVE {
+                let only = Target::extractive(Arc::clone(&target.provider));
+                self.complain(at, format!("a provider of kind builtin has one model: {only}"));
+            }
+            return Some(target);
+        }
         // A provider with a problem of its own has been complained about already.
         if !providers.contains_key(&target.provider) && self.complaints.is_empty() {
-            let known: Vec<&str> = providers.keys().map(|name| &**name).collect();
+            let known: Vec<&str> = providers.keys().chain(builtins).map(|name| &**name).collect();
             self.complain(
                 at,
                 format!(
@@ -228,6 +245,26 @@ impl Checker<'_> {
             );
         }
         Some(target)
+    }
+
+    /// An extract never fails, so that what stands behind one would never be asked.
+    fn extracts_come_last(
+        &mut self,
+        at: &str,
+        targets: &[Target],
+        refine: &[Target],
+        builtins: &BTreeSet<ProviderName>,
+    ) {
+        let is_extract = |target: &Target| builtins.contains(&target.provider);
+        let before = targets.len().saturating_sub(1);
+        if targets.iter().take(before).any(is_extract) {
+            let message = "an extract never fails: a target of kind builtin has to be the last one";
+            self.complain(format!("{at}.targets"), message);
+        }
+        if refine.iter().any(is_extract) {
+            let message = "no answer is bettered by an extract; allowed: targets that are models";
+            self.complain(format!("{at}.refine"), message);
+        }
     }
 
     fn clients(&mut self, tables: Vec<ClientTable>) -> Vec<Client> {

@@ -1,6 +1,6 @@
 //! The tables of providers, and where secrets are read from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue};
 use crate::config::check::{Checker, MIB, is_plain};
 use crate::config::file::{KeyTable, ProviderTable, SourceTable};
 use crate::config::{
-    Ability, BaseUrl, Deadlines, KeySource, Place, Provider, ProviderKind, ProviderName, Secret,
+    Ability, BUILTIN, BaseUrl, Deadlines, KeySource, Place, Provider, ProviderKind, ProviderName,
+    Secret,
 };
 
 /// Headers of a request that are not the configuration's to set.
@@ -21,20 +22,40 @@ impl Checker<'_> {
         &mut self,
         tables: BTreeMap<String, ProviderTable>,
         deadlines: Deadlines,
-    ) -> BTreeMap<ProviderName, Arc<Provider>> {
+    ) -> (BTreeMap<ProviderName, Arc<Provider>>, BTreeSet<ProviderName>) {
         let tables = if tables.is_empty() { built_in_provider() } else { tables };
         let mut providers = BTreeMap::new();
+        let mut builtins = BTreeSet::new();
+        if !tables.contains_key(BUILTIN) {
+            builtins.insert(ProviderName::from(BUILTIN));
+        }
         for (name, table) in tables {
             let at = format!("providers.{name}");
             if !is_plain(&name) {
                 self.complain(&at, "a provider's name is 1 to 64 letters, digits, _ or -");
             }
             let name: ProviderName = Arc::from(name);
+            if table.kind.as_deref() == Some("builtin") {
+                self.builtin(&at, &table);
+                builtins.insert(name);
+                continue;
+            }
             if let Some(provider) = self.provider(&at, Arc::clone(&name), table, deadlines) {
                 providers.insert(name, Arc::new(provider));
             }
         }
-        providers
+        (providers, builtins)
+    }
+
+    /// Nobody is called, so that there is nothing to set.
+    fn builtin(&mut self, at: &str, table: &ProviderTable) {
+        let bare = ProviderTable { kind: table.kind.clone(), ..ProviderTable::default() };
+        if *table != bare {
+            self.complain(
+                at,
+                "a provider of kind builtin is edgehold itself: it has no other key than kind",
+            );
+        }
     }
 
     fn provider(
@@ -98,17 +119,10 @@ impl Checker<'_> {
             Some("gemini") => Some(ProviderKind::Gemini),
             Some("ollama") => Some(ProviderKind::Ollama),
             Some("openai") => Some(ProviderKind::OpenAi),
-            Some("builtin") => {
-                self.complain(
-                    format!("{at}.kind"),
-                    "not in this version; allowed: ollama, openai, anthropic, gemini",
-                );
-                None
-            }
             _ => {
                 self.complain(
                     format!("{at}.kind"),
-                    "wanted; allowed: ollama, openai, anthropic, gemini",
+                    "wanted; allowed: ollama, openai, anthropic, gemini, builtin",
                 );
                 None
             }
