@@ -21,6 +21,8 @@ pub enum Need {
     Insert,
     /// Loading or unloading a model without a question.
     Loading,
+    /// Answering as a model does: an extract of sentences is none.
+    Model,
     /// Going on with a text without a chat template.
     RawPrompt,
     /// Answering by a JSON schema.
@@ -43,6 +45,7 @@ impl fmt::Display for Need {
             Self::Images => f.write_str("images"),
             Self::Insert => f.write_str("a suffix to be led to"),
             Self::Loading => f.write_str("loading a model without a question"),
+            Self::Model => f.write_str("anything but POST /v1/summaries: it is no model"),
             Self::RawPrompt => f.write_str("a raw prompt"),
             Self::Schema => f.write_str("json_schema"),
             Self::TokenInput => f.write_str("input as token numbers"),

@@ -46,8 +46,9 @@ pub fn embed_tokens(request: &EmbedRequest) -> u32 {
     }
 }
 
-/// In twelfths of a token: 3 a letter (4 bytes a token), 6 a digit or sign, 8 any other byte.
-fn weigh(text: &str) -> usize {
+/// What a text weighs in twelfths of a token: 3 a letter (4 bytes a token), 6 a digit or sign, 8 any
+/// other byte. Always the sum of its parts' weights.
+pub fn weigh(text: &str) -> usize {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b' ' => 3,

@@ -5,19 +5,32 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// So many calls, and how many of them an upstream had.
 #[derive(Debug)]
 pub struct Allowance {
-    most: u32,
+    most: AtomicU32,
+    /// So many again once something was kept.
+    again: u32,
     made: AtomicU32,
 }
 
 impl Allowance {
     /// So many calls at most.
     pub fn new(most: u32) -> Self {
-        Self { most, made: AtomicU32::new(0) }
+        Self { most: AtomicU32::new(most), again: most, made: AtomicU32::new(0) }
+    }
+
+    /// So many calls at most, and `again` as many for each step after the first.
+    pub fn for_steps(most: u32, again: u32) -> Self {
+        Self { again, ..Self::new(most) }
     }
 
     /// Calls that an upstream had.
     pub fn made(&self) -> u32 {
         self.made.load(Ordering::Relaxed)
+    }
+
+    /// Begins to count anew: the calls so far have come to something that is kept.
+    pub fn renew(&self) {
+        self.made.store(0, Ordering::Relaxed);
+        self.most.store(self.again, Ordering::Relaxed);
     }
 
     /// Whether no call is left.
@@ -30,6 +43,6 @@ impl Allowance {
     }
 
     pub(super) fn left(&self) -> u32 {
-        self.most.saturating_sub(self.made())
+        self.most.load(Ordering::Relaxed).saturating_sub(self.made())
     }
 }

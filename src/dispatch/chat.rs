@@ -39,6 +39,9 @@ pub struct ChatJob {
     pub beta: Option<HeaderValue>,
     /// Whether a stream that does not follow its schema is to end with an error.
     pub strict: bool,
+    /// Whether who asks can ask for less: a prompt that is too long for the first target is then told
+    /// at once, and not taken to the next.
+    pub splits: bool,
     /// What the client wishes besides.
     pub wishes: Wishes,
 }
@@ -107,6 +110,10 @@ impl Operation for ChatOperation<'_> {
 
     fn lacks(&self, upstream: &Upstream, model: &str) -> Option<Need> {
         upstream.lacks(model, &self.needs, self.job.is_native(upstream))
+    }
+
+    fn takes(&self, failure: &Failure) -> bool {
+        self.job.splits && failure.error.kind == Kind::ContextLength
     }
 
     async fn attempt(&self, step: Step<'_>, trial: Trial) -> Result<Answer, Failure> {

@@ -12,6 +12,9 @@ pub(super) fn cut(
     num_ctx: Option<u32>,
     usage: Option<Usage>,
 ) -> Option<Error> {
+    if trial.is_blind() {
+        return None;
+    }
     let input_tokens = usage?.input_tokens;
     let num_ctx = num_ctx.filter(|window| input_tokens >= u64::from(*window))?;
     upstream.learn_cut(&trial.target().model);

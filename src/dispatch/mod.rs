@@ -13,6 +13,7 @@ mod chat;
 mod count;
 mod cut;
 mod embed;
+mod makers;
 mod memory;
 mod probe;
 mod refusal;
@@ -37,13 +38,14 @@ use crate::provider::{Call, Failure, Next, Providers, Upstream};
 use crate::router::{self, Health, Known, Listings, Plan, Resolution, Route, Snapshot};
 use crate::telemetry::Metrics;
 
-pub use crate::provider::About;
+pub use crate::provider::{About, Room};
 pub use about::Said;
 pub use allowance::Allowance;
 pub use answer::{Answer, AnswerBody, EmbedAnswer, EmbedBody, Trail};
 pub use chat::{ChatJob, Sent};
 pub use count::{CountJob, Counted};
 pub use embed::EmbedJob;
+pub use makers::Makers;
 pub use memory::budget_error;
 pub use probe::ClockState;
 pub use refusal::Refusal;
@@ -115,6 +117,16 @@ impl Dispatch {
         &self.config
     }
 
+    /// The memory there is to give out.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// Counters and histograms.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// How every target and provider stands.
     pub fn snapshot(&self) -> Snapshot {
         self.health().snapshot(&self.config, Instant::now().into_std())
@@ -170,14 +182,30 @@ impl Dispatch {
     /// Which targets would be taken now for a route, and why the others not, for a request that
     /// needs nothing in particular.
     pub fn plan(&self, route: &Route, locality: Result<Locality, Conflict>) -> Plan {
-        self.plan_for(route, locality, &|_| None)
+        self.plan_for(route, locality, &|target| self.no_model(target))
+    }
+
+    /// What edgehold does itself is no model, and answers summaries only.
+    fn no_model(&self, target: &Target) -> Option<Need> {
+        self.config.builtins.contains(&target.provider).then_some(Need::Model)
     }
 
     /// Whether a job for this name would find a target now. What is not known is tried.
     pub fn way(&self, name: &str, locality: Locality, only: &Only) -> Way {
         let Resolution::Route(route) = self.resolve_now(name) else { return Way::Open };
         let route = self.narrowed(route, only);
-        let plan = self.plan(&route, route.locality.strictest(locality));
+        self.way_of(&self.plan(&route, route.locality.strictest(locality)))
+    }
+
+    /// The same for a summary, for which an extract will do.
+    pub fn way_of_summary(&self, name: &str, locality: Locality, only: &Only) -> Way {
+        let Resolution::Route(route) = self.resolve_now(name) else { return Way::Open };
+        let route = self.narrowed(route, only);
+        let locality = route.locality.strictest(locality);
+        self.way_of(&self.plan_for(&route, locality, &|_| None))
+    }
+
+    fn way_of(&self, plan: &Plan) -> Way {
         // A client that waits is given the last resort. A job can wait for the probe.
         if plan.is_last_resort {
             return Way::Shut(plan.retry_after());
@@ -249,8 +277,8 @@ impl Dispatch {
             }
         };
         let lacks = |target: &Target| {
-            let upstream = self.providers.get(&target.provider)?;
-            operation.lacks(upstream, &target.model)
+            let lacks = |upstream| operation.lacks(upstream, &target.model);
+            self.no_model(target).or_else(|| lacks(self.providers.get(&target.provider)?))
         };
         let plan = self.plan_for(route, Ok(locality), &lacks);
         let job = wishes.job.clone();
@@ -264,7 +292,7 @@ impl Dispatch {
             let next = targets.peek();
             match self.try_target(operation, target, next.is_some(), &mut course).await {
                 Ok(output) => return Ok(output),
-                Err(failure) if failure.next == Next::Nothing => {
+                Err(failure) if failure.next == Next::Nothing || operation.takes(&failure) => {
                     return Err(Refusal::tried(failure.error, course.attempts));
                 }
                 Err(failure) => failed.add(target, failure),
@@ -318,7 +346,11 @@ impl Dispatch {
         course: &mut Course,
     ) -> Result<O::Output, Failure> {
         let failure = match self.attempt(operation, target, has_next, course).await {
-            Err(failure) if failure.next == Next::SameTargetNow && !course.is_spent() => {
+            Err(failure)
+                if failure.next == Next::SameTargetNow
+                    && !course.is_spent()
+                    && !operation.takes(&failure) =>
+            {
                 self.attempt(operation, target, has_next, course).await
             }
             other => other,
@@ -444,6 +476,11 @@ trait Operation: Sync {
 
     /// What it needs that a model of this provider cannot do.
     fn lacks(&self, upstream: &Upstream, model: &str) -> Option<Need>;
+
+    /// Whether who asks has a use for this failure itself, so that nobody else is to be tried.
+    fn takes(&self, _failure: &Failure) -> bool {
+        false
+    }
 
     /// Makes one attempt. The trial is told how it went.
     fn attempt(

@@ -31,6 +31,11 @@ impl Trial {
         &self.target
     }
 
+    /// Whether cuts are not to be noticed: for a test that shows what comes of it.
+    pub(super) fn is_blind(&self) -> bool {
+        self.dispatch.config.summaries.is_blind
+    }
+
     /// `provider/model`, for messages.
     pub(super) fn name(&self) -> &str {
         self.target.name()

@@ -27,6 +27,7 @@ impl Upstream {
                 ProviderKind::OpenAi => is_native,
                 ProviderKind::Anthropic | ProviderKind::Gemini => false,
             },
+            Need::Model => true,
             Need::Loading | Need::RawPrompt => kind == ProviderKind::Ollama,
             Need::Schema => self.has(Ability::JsonSchema),
             Need::TokenInput => kind == ProviderKind::OpenAi,

@@ -202,7 +202,7 @@ impl Upstream {
             .map_err(|long| too_long(call, long))
     }
 
-    async fn show(&self, call: &Call<'_>) -> Result<Shown, Failure> {
+    pub(super) async fn show(&self, call: &Call<'_>) -> Result<Shown, Failure> {
         let target = call.target.to_string();
         let body = wire::show_body(&call.target.model);
         let phase = Phase::begin("model's description", SMALL_WAIT, call.request_end);

@@ -82,6 +82,11 @@ impl Correction {
     /// Prompts shorter than this are mostly template and teach nothing.
     const LEAST_SAMPLE: u32 = 64;
 
+    /// Real tokens for each that was estimated.
+    pub(super) fn factor(self) -> f64 {
+        self.0
+    }
+
     pub(super) fn apply(self, estimate: u32) -> u32 {
         scale(estimate, self.0)
     }

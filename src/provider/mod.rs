@@ -26,6 +26,7 @@ mod pool;
 mod probe;
 mod pump;
 mod retry_after;
+mod room;
 mod slots;
 mod tls;
 mod wire;
@@ -51,6 +52,7 @@ pub use clock::Clock;
 pub use failure::{Failure, Next, Phase, RETRY_BASE};
 pub use network::NetworkChanges;
 pub use pump::Pump;
+pub use room::Room;
 pub use slots::Turn;
 
 /// How long the end of a transfer is waited for when all of its answer has come.

@@ -109,6 +109,15 @@ impl Models {
         })
     }
 
+    /// The model's own context length, where it says, and how its real tokens relate to estimates.
+    pub(super) fn reckoning(&self, model: &str) -> (Option<u32>, f64) {
+        self.with(model, |known| {
+            let own = known.shown.as_ref().and_then(|(shown, _)| shown.context_length);
+            (own, known.correction.factor())
+        })
+        .unwrap_or_else(|| (None, Correction::default().factor()))
+    }
+
     /// What a request that needs the model with `num_ctx` has to wait for.
     pub(super) fn ready(&self, model: &str, num_ctx: u32, now: Instant) -> Ready {
         let (sender, receiver) = watch::channel(LoadState::Running);

@@ -167,7 +167,10 @@ fn not_admitted(
     remote: &dyn Fn(&Target) -> bool,
 ) -> Option<Reason> {
     let Ok(locality) = locality else { return Some(Reason::LocalityConflict) };
-    let provider = config.providers.get(&target.provider)?;
+    let Some(provider) = config.providers.get(&target.provider) else {
+        // What edgehold does itself never leaves the device.
+        return (!locality.admits(Place::Local)).then_some(Reason::Locality(locality));
+    };
     let runs_elsewhere = remote(target) || is_remote_by_name(target, provider.kind);
     match (provider.place, runs_elsewhere) {
         (Place::Local, true) if locality == Locality::Local => Some(Reason::RemoteModel),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::{Config, Locality, ProviderKind, ProviderName, Target};
+use crate::config::{Config, EXTRACTIVE, Locality, ProviderKind, ProviderName, Target};
 
 /// The models that local providers list; `None` for one that cannot be asked.
 #[derive(Debug, Clone, Default)]
@@ -127,6 +127,9 @@ fn as_alias(name: &str, config: &Config, resolves: Resolves) -> Option<Route> {
 
 fn as_target(name: &str, config: &Config) -> Option<Route> {
     let (provider, model) = name.split_once('/').filter(|(_, model)| !model.is_empty())?;
+    if let Some(builtin) = config.builtins.get(provider) {
+        return (model == EXTRACTIVE).then(|| single(builtin, model, Resolves::Target));
+    }
     let (provider, _) = config.providers.get_key_value(provider)?;
     Some(single(provider, model, Resolves::Target))
 }
