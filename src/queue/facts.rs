@@ -20,6 +20,10 @@ pub struct Facts {
     pub bytes: u64,
     /// Most bytes that it may have.
     pub quota: u64,
+    /// Files that jobs have beside the database.
+    pub documents: u64,
+    /// Bytes of those.
+    pub document_bytes: u64,
     /// Whether there is room for one more result: without it nothing is started.
     pub has_room: bool,
     /// Where the database is.
@@ -87,6 +91,8 @@ pub struct Totals {
     pub expired: u64,
     /// Jobs whose checksum was wrong.
     pub corrupt: u64,
+    /// Steps whose checksum was wrong: they are done again.
+    pub corrupt_steps: u64,
     /// Jobs that crashed the process too often.
     pub quarantined: u64,
     /// Times that the disk failed.
@@ -95,7 +101,7 @@ pub struct Totals {
 
 impl Totals {
     /// Each with its word.
-    pub fn all(&self) -> [(&'static str, u64); 9] {
+    pub fn all(&self) -> [(&'static str, u64); 10] {
         [
             ("accepted", self.accepted),
             ("replayed", self.replayed),
@@ -104,6 +110,7 @@ impl Totals {
             ("failed", self.failed),
             ("expired", self.expired),
             ("corrupt", self.corrupt),
+            ("corrupt_steps", self.corrupt_steps),
             ("quarantined", self.quarantined),
             ("faults", self.faults),
         ]

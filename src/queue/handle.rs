@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::queue::facts::Facts;
-use crate::queue::job::{Ended, Enqueued, Job, JobKey, Lane, Lease, QueueError, Submission, Which};
+use crate::queue::job::{
+    Ended, Enqueued, FileName, Job, JobKey, Lane, Lease, QueueError, Step, Steps, Submission, Which,
+};
 use crate::queue::line::{Line, Opening};
-use crate::queue::store::{Fault, Found, Kind, Listing, Removed, Retried, Store};
+use crate::queue::store::{Fault, Found, Kept, Kind, Listing, Removed, Retried, Store};
 use crate::queue::thread::{Errand, Keeper, Work, locked};
 use crate::queue::watch::{Watch, Watchers};
 use crate::queue::{Limits, Place};
@@ -19,6 +21,10 @@ const INBOX: usize = 128;
 
 /// How long one may wait to be among them.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Times in a row that what has to be done is done. Some of it is done a little at a time, so that
+/// others come in between.
+const MOST_CHORES: usize = 32;
 
 /// SQLite needs less; the pages are not touched before they are used.
 const STACK_BYTES: usize = 512 * 1024;
@@ -40,6 +46,20 @@ pub(super) struct Shared {
     pub(super) limits: watch::Sender<Limits>,
     opened: watch::Sender<bool>,
     changed: Notify,
+    /// Files that came with jobs: whatever became of those, the thread looks which a row names.
+    pub(super) handed_in: Mutex<Vec<FileName>>,
+}
+
+/// A file on its way to the queue. Also where its job never gets there, it does not stay.
+struct HandedIn {
+    file: Option<FileName>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for HandedIn {
+    fn drop(&mut self) {
+        locked(&self.shared.handed_in).extend(self.file.take());
+    }
 }
 
 impl Shared {
@@ -76,6 +96,7 @@ impl Queue {
             limits: watch::Sender::new(limits),
             opened: watch::Sender::new(false),
             changed: Notify::new(),
+            handed_in: Mutex::default(),
         });
         let keeper = Keeper::new(place, Arc::clone(&shared));
         let (ending, ended) = watch::channel(false);
@@ -107,15 +128,27 @@ impl Queue {
         self.shared.facts().clone()
     }
 
-    /// Takes a job. When it says that it has, the job is on stable storage.
+    /// Takes a job. When it says that it has, the job is on stable storage. Its file is the queue's
+    /// from this call on: where the job is not taken, or was already, the file is unlinked.
     ///
     /// # Errors
     /// The queue cannot be used now.
-    pub async fn enqueue(&self, job: Submission) -> Result<Enqueued, QueueError> {
-        let done = self.carry(Kind::Durable, false, move |store| store.enqueue(&job)).await;
-        match done {
-            Err(QueueError::Full(why)) => Ok(Enqueued::Full(why)),
-            other => other,
+    pub fn enqueue(
+        &self,
+        job: Submission,
+    ) -> impl Future<Output = Result<Enqueued, QueueError>> + Send {
+        // At once: also who never waits for what comes of it has handed the file over.
+        let handed = HandedIn { file: job.file.clone(), shared: Arc::clone(&self.shared) };
+        let work = move |store: &mut Store| {
+            // It goes with the operation, after the answer.
+            let _handed = &handed;
+            store.enqueue(&job)
+        };
+        async move {
+            match self.carry(Kind::Durable, false, work).await {
+                Err(QueueError::Full(why)) => Ok(Enqueued::Full(why)),
+                other => other,
+            }
         }
     }
 
@@ -180,6 +213,36 @@ impl Queue {
         self.carry(Kind::Durable, false, move |store| store.retry(&key)).await
     }
 
+    /// Keeps a finished step of a job that runs: when it says that it has, the step is on stable
+    /// storage, and the next run goes on from there. Returns whether the job still runs: what is not
+    /// wanted any more is not kept. Whoever watches the job is woken.
+    ///
+    /// # Errors
+    /// [`QueueError::Full`]: there is no room for it, and nothing has changed; the run may go on
+    /// without. Otherwise the queue cannot be used now.
+    pub async fn keep(&self, seq: i64, step: Step) -> Result<bool, QueueError> {
+        match self.carry(Kind::Durable, false, move |store| store.keep(seq, &step)).await? {
+            Kept::Yes => Ok(true),
+            Kept::NotRunning => Ok(false),
+            Kept::Full(why) => Err(QueueError::Full(why)),
+        }
+    }
+
+    /// The steps of a job that are kept, those after this number, in order and some at once: 256 KiB
+    /// at most. One that is not what was stored is left out and forgotten, so that it is done again.
+    ///
+    /// # Errors
+    /// The queue cannot be used now.
+    pub async fn steps(&self, seq: i64, after: Option<u64>) -> Result<Steps, QueueError> {
+        let read = self.carry(Kind::Read, false, move |store| store.steps(seq, after));
+        let (steps, bad) = read.await?;
+        if !bad.is_empty() {
+            let forget = move |store: &mut Store| store.forget_steps(seq, &bad);
+            self.carry(Kind::Relaxed, true, forget).await?;
+        }
+        Ok(steps)
+    }
+
     /// Asks the thread for a sign of life.
     ///
     /// # Errors
@@ -237,9 +300,11 @@ impl Queue {
 
     /// Does what has to be done from time to time. Returns whether the queue is open.
     pub(super) async fn tend(&self, idle: bool) -> Result<(), QueueError> {
-        let chores = self.carry(Kind::Read, false, move |store| Ok(store.has_chores(idle)));
-        if chores.await? {
-            self.carry(Kind::Relaxed, true, Store::sweep).await?;
+        let chores = move |store: &mut Store| store.has_chores(idle).then(|| store.sweep_kind());
+        for _ in 0..MOST_CHORES {
+            let kind = self.carry(Kind::Read, false, move |store| Ok(chores(store))).await?;
+            let Some(kind) = kind else { break };
+            self.carry(kind, true, Store::sweep).await?;
         }
         Ok(())
     }

@@ -1,13 +1,17 @@
 //! Jobs in words: names, states, what is handed in and what comes out. What a job is about is bytes
 //! to the queue, and its lane is a word.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
+
+use crate::random::bits;
 
 /// A job's name: 1 to 64 letters, digits, `_` or `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,6 +165,40 @@ impl FromStr for Priority {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(pub Arc<str>);
 
+/// The name of a job's file: 32 hexadecimal digits. It is made here, and never of what a client says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName(Arc<str>);
+
+/// What the files of jobs are called before their names: others in their folder are left alone.
+const FILE: &str = "job-";
+
+impl FileName {
+    /// One that no other file has.
+    pub fn fresh() -> Self {
+        Self(Arc::from(format!("{:016x}{:016x}", bits(), bits())))
+    }
+
+    /// Where the file of this name is: in the folder of all of them.
+    pub fn path_in(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{FILE}{}", self.0))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name that is stored so; `None` where it was altered.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        (text.len() == 32 && text.bytes().all(plain)).then(|| Self(Arc::from(text)))
+    }
+
+    /// The name of a file that is found; `None` where it is no job's.
+    pub(super) fn of_file(found: &OsStr) -> Option<Self> {
+        Self::of_text(found.to_str()?.strip_prefix(FILE)?)
+    }
+}
+
 /// A job as it is handed in.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -180,6 +218,42 @@ pub struct Submission {
     pub ttl: Duration,
     /// How long after its acceptance it may start.
     pub not_before: Duration,
+    /// Whether it is done in steps, each of which is kept ([`Step`]).
+    pub stepwise: bool,
+    /// Its file, if it has one. It is written, synced and has its name before the job is handed in;
+    /// from then on it is the queue's, whatever becomes of the job.
+    pub file: Option<FileName>,
+    /// How long that file is, in bytes.
+    pub file_bytes: u64,
+}
+
+/// A finished step of a job.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Which one: less than 2^20. One that is kept under this number is replaced.
+    pub number: u64,
+    /// What came of it, at most 64 KiB.
+    pub data: Bytes,
+    /// Calls that upstreams had since the step that was kept before, or since the run began.
+    pub calls: u32,
+}
+
+/// A step that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStep {
+    /// Which one.
+    pub number: u64,
+    /// What came of it.
+    pub data: Bytes,
+}
+
+/// Some of a job's steps, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// The steps. One that is not what was stored is left out, and has to be done again.
+    pub steps: Vec<KeptStep>,
+    /// Where there are more: after which number they are asked for.
+    pub next: Option<u64>,
 }
 
 /// A digest of what was asked: the same job again, or another under its name.
@@ -232,8 +306,10 @@ pub struct Job {
     pub priority: Priority,
     /// Calls that an upstream had.
     pub calls: u32,
-    /// Starts that ended with the process.
+    /// Starts that ended with the process; of a job in steps: since the last that was kept.
     pub crashes: u32,
+    /// Steps of it that are kept.
+    pub steps: u64,
     /// When it was accepted, by the system's clock, in seconds since 1970.
     pub accepted: u64,
     /// When it ended, likewise.
@@ -320,6 +396,15 @@ pub enum Ended {
     },
 }
 
+/// A job's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How long it is, in bytes.
+    pub bytes: u64,
+}
+
 /// A job that is to be run, and what may be done for it.
 #[derive(Debug, Clone)]
 pub struct Lease {
@@ -333,9 +418,14 @@ pub struct Lease {
     pub lane: Lane,
     /// What is to be done.
     pub payload: Bytes,
-    /// Calls that upstreams had in the runs before.
+    /// Its file. That it is there and is so long was looked at; what is in it was not.
+    pub file: Option<JobFile>,
+    /// Whether it is done in steps: calls count since the last one that was kept then.
+    pub stepwise: bool,
+    /// Calls that upstreams had in the runs before; of a job in steps: since the last step.
     pub before: u32,
-    /// Most calls of upstreams that may be made in this run.
+    /// Most calls of upstreams that may be made in this run; of a job in steps: until a step is
+    /// kept, and then as many again for each.
     pub calls: u32,
     /// Whether no call is left after these.
     pub is_last: bool,
@@ -373,6 +463,23 @@ mod tests {
         assert_eq!(derived, JobId::of_key("order 66"));
         assert_ne!(derived, JobId::of_key("order 67"));
         assert!(derived.as_str().parse::<JobId>().is_ok());
+    }
+
+    #[test]
+    fn a_file_has_a_name_of_its_own() {
+        let (one, other) = (FileName::fresh(), FileName::fresh());
+        assert_ne!(one, other);
+        let path = one.path_in(Path::new("/documents"));
+        assert_eq!(path.parent(), Some(Path::new("/documents")));
+        assert_eq!(path.file_name().and_then(FileName::of_file), Some(one));
+        let digits = "0123456789abcdef".repeat(2);
+        assert!(FileName::of_file(format!("job-{digits}").as_ref()).is_some());
+        for other in
+            ["", "job-", "job-x", &digits, &format!("job-{digits}0"), &format!("tmp-{digits}")]
+        {
+            assert_eq!(FileName::of_file(other.as_ref()), None, "{other}");
+        }
+        assert_eq!(FileName::of_text(&digits.to_uppercase()), None);
     }
 
     #[test]

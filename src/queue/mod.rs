@@ -15,7 +15,8 @@
 //!    same key is refused with 422 and changes nothing.
 //! 4. **Execution is at least once; the result is at most one.** An upstream may be called again
 //!    after a crash or lost answer (and may bill twice); the first stored result is final. At most
-//!    `max_attempts` (5) calls; 3 starts that ended in a crash quarantine the job.
+//!    `max_attempts` (5) calls; 3 starts that ended in a crash quarantine the job. (Of a job in steps,
+//!    both count since the last step that was kept, and it is 20 starts: see below.)
 //! 5. **Retention.** A result is deleted only after the client's DELETE or its TTL, never to make
 //!    room. An expired job ends as `expired`, visibly; clock jumps expire nothing.
 //! 6. **Capacity.** Full (count, bytes, or disk reserve) refuses new jobs with 429 + Retry-After;
@@ -36,12 +37,28 @@
 //! How they are kept:
 //! - [`Queue`] is the handle: named operations over a bounded channel to the one thread that owns
 //!   the database (`store`, the only SQL). What waits at once is committed at once.
-//! - Two commits of a job are synced: its acceptance and its end. What lies between may be lost with
-//!   the power and is then done again; the count of its starts survives the process, so that a job
-//!   which crashes it does not do so for ever.
+//! - Two commits of a job are synced: its acceptance and its end; and each of its steps, where it has
+//!   any. What lies between may be lost with the power and is then done again; the count of its starts
+//!   survives the process, so that a job which crashes it does not do so for ever.
 //! - After a failed write or sync nothing is tried again on the same connection. The database is
 //!   closed, read anew from the disk, and its log written once more to its place; until then jobs
 //!   are answered 503, and everything else is served.
+//! - A job may be done in steps ([`Step`]). Each that is finished is synced, and the next run goes on
+//!   from there. Promise 4 reads so for it: at most `max_attempts` calls since the step that was kept
+//!   last (or the draft), not counting those that the end of the process cut off; 20 starts in a row
+//!   that ended with the process and kept no step quarantine it. Its steps stay where it is tried
+//!   again, failed or expired, so that [`Queue::retry`] goes on where it stood; they go when it has an
+//!   answer or a draft, is cancelled or corrupt. They count in the quota; where there is no room for
+//!   one, the run goes on without.
+//! - A job may own a file beside the database, for what is too large for it. The file is its maker's
+//!   until [`Queue::enqueue`] is called: by then it is written, synced and has its name. From that
+//!   call on it is the queue's. It goes where the job is not taken (or was before), has an answer, or
+//!   goes itself: after the commit that says so is on stable storage, never before. What a process
+//!   leaves over when it ends in between goes at the next start, before which the folder is looked
+//!   at; a file that is no job's by its name is left alone. While a database that was set aside stands
+//!   beside the queue's, nothing in the folder is taken for left over: it may be that one's. A job
+//!   whose file is lost, or is not as long as was promised, is corrupt; what is in the file, the
+//!   runner has to check. Where the folder itself is away, the job waits.
 //! - `line` says who is next, [`work()`] runs them. What a job is about is bytes to both: a
 //!   [`Runner`] knows, and says which lanes can be served.
 //! - Time is counted by the service's own clock over all its starts. While it does not run, nothing
@@ -64,8 +81,9 @@ use crate::queue::store::Kind;
 pub use facts::{Counts, Facts, Totals};
 pub use handle::Queue;
 pub use job::{
-    Answer, Ended, Enqueued, Fingerprint, Job, JobId, JobKey, Lane, Lease, NotAnId, Priority,
-    QueueError, State, Stored, Submission, Trouble, UnknownWord, Which,
+    Answer, Ended, Enqueued, FileName, Fingerprint, Job, JobFile, JobId, JobKey, KeptStep, Lane,
+    Lease, NotAnId, Priority, QueueError, State, Step, Steps, Stored, Submission, Trouble,
+    UnknownWord, Which,
 };
 pub use line::Opening;
 pub use store::{Archive, Found, Listing, Removed, Retried, sqlite_version};
@@ -79,6 +97,9 @@ pub struct Place {
     pub path: PathBuf,
     /// How commits are kept.
     pub durability: Durability,
+    /// The folder of the jobs' files; without one no job may have any. It is made where it is not
+    /// there.
+    pub documents: Option<PathBuf>,
 }
 
 /// What a reload may change.

@@ -29,6 +29,7 @@ impl Folder {
         let place = Place {
             path: self.0.join("state/queue.db"),
             durability: Durability { weakened: Some(Weak::Off), power_safe_overwrite: false },
+            documents: Some(self.0.join("state/documents")),
         };
         let limits =
             Limits { quota, max_jobs: 100, result_ttl: Duration::from_secs(3600), max_attempts: 5 };
@@ -58,6 +59,9 @@ pub(super) fn asked(name: &str, size: usize) -> Submission {
         priority: Priority::Normal,
         ttl: Duration::from_secs(3600),
         not_before: Duration::ZERO,
+        stepwise: false,
+        file: None,
+        file_bytes: 0,
     }
 }
 
@@ -154,6 +158,110 @@ impl Runner for Quick {
     fn grace(&self) -> Duration {
         Duration::ZERO
     }
+}
+
+impl Folder {
+    fn documents(&self) -> PathBuf {
+        self.0.join("state/documents")
+    }
+
+    /// A job with a file, as its maker leaves it.
+    fn with_file(&self, name: &str) -> Submission {
+        fs::create_dir_all(self.documents()).unwrap();
+        let file = FileName::fresh();
+        fs::write(file.path_in(&self.documents()), "abc").unwrap();
+        Submission { file: Some(file), file_bytes: 3, ..asked(name, 10) }
+    }
+
+    fn files(&self) -> usize {
+        fs::read_dir(self.documents()).unwrap().count()
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_handed_in_is_the_queues_whatever_becomes_of_its_job() {
+    let folder = Folder::new("handed-in");
+    let queue = folder.start(QUOTA);
+    let first = queue.enqueue(folder.with_file("a")).await.unwrap();
+    assert!(matches!(first, Enqueued::Accepted(_)));
+    let again = queue.enqueue(folder.with_file("a")).await.unwrap();
+    assert!(matches!(again, Enqueued::Replayed(_)));
+    let other = Submission { fingerprint: Fingerprint::of(&[b"x"]), ..folder.with_file("a") };
+    assert!(matches!(queue.enqueue(other).await.unwrap(), Enqueued::Conflict));
+    let large = Submission { payload: vec![0; 40_000_000].into(), ..folder.with_file("b") };
+    assert!(matches!(queue.enqueue(large).await.unwrap(), Enqueued::Full(_)));
+    // Its client went away before there was an answer.
+    drop(queue.enqueue(folder.with_file("c")));
+    until(async || queue.ping().await.is_ok() && folder.files() == 1).await;
+    let facts = queue.facts();
+    assert_eq!((facts.documents, facts.document_bytes), (1, 3));
+    queue.remove(key("a")).await.unwrap();
+    queue.remove(key("a")).await.unwrap();
+    until(async || queue.tend(true).await.is_ok() && folder.files() == 0).await;
+}
+
+#[tokio::test]
+async fn a_file_that_a_closed_queue_was_handed_goes_when_it_opens() {
+    let folder = Folder::new("handed-in-vain");
+    let place = folder.0.join("state/queue.db");
+    let job = folder.with_file("a");
+    // Where its database should be, there is a folder.
+    fs::create_dir_all(&place).unwrap();
+    let queue = folder.start(QUOTA);
+    queue.opened().await;
+    // It was made after the start, and is not taken for one that is left over.
+    let late = folder.with_file("b");
+    assert!(matches!(queue.enqueue(job).await, Err(QueueError::Closed(_))));
+    assert_eq!(folder.files(), 2);
+    fs::remove_dir(&place).unwrap();
+    until(async || queue.job(key("a")).await.is_ok()).await;
+    until(async || queue.ping().await.is_ok() && folder.files() == 1).await;
+    assert!(matches!(queue.enqueue(late).await, Ok(Enqueued::Accepted(_))));
+    queue.ping().await.unwrap();
+    queue.ping().await.unwrap();
+    assert_eq!(folder.files(), 1);
+}
+
+#[tokio::test]
+async fn what_the_process_before_left_over_goes_at_the_start() {
+    let folder = Folder::new("left-over");
+    let queue = folder.start(QUOTA);
+    queue.enqueue(folder.with_file("a")).await.unwrap();
+    queue.close(PATIENCE).await;
+    folder.with_file("b");
+    assert_eq!(folder.files(), 2);
+    let queue = folder.start(QUOTA);
+    queue.opened().await;
+    assert_eq!(folder.files(), 1);
+    let job = queue.job(key("a")).await.unwrap().unwrap();
+    let lease = queue.claim(job.seq).await.unwrap().unwrap();
+    assert_eq!(fs::read(lease.file.unwrap().path).unwrap(), b"abc");
+}
+
+#[tokio::test]
+async fn a_step_that_is_kept_is_seen_by_whoever_waits() {
+    let folder = Folder::new("kept");
+    let queue = folder.start(QUOTA);
+    let job = Submission { stepwise: true, ..asked("a", 10) };
+    let Enqueued::Accepted(job) = queue.enqueue(job).await.unwrap() else { panic!() };
+    queue.claim(job.seq).await.unwrap().unwrap();
+    let watch = queue.watch(&job.key);
+    for number in 0..3 {
+        let changed = watch.changed();
+        let step = Step { number, data: vec![1; 100].into(), calls: 1 };
+        assert_eq!(queue.keep(job.seq, step).await, Ok(true));
+        tokio::time::timeout(PATIENCE, changed).await.expect("it is woken");
+        let seen = queue.job(job.key.clone()).await.unwrap().unwrap();
+        assert_eq!((seen.steps, u64::from(seen.calls)), (number + 1, number + 1));
+    }
+    let large = Step { number: 3, data: vec![1; 70_000].into(), calls: 1 };
+    assert!(matches!(queue.keep(job.seq, large).await, Err(QueueError::Full(_))));
+    let steps = queue.steps(job.seq, Some(0)).await.unwrap();
+    let numbers: Vec<u64> = steps.steps.iter().map(|step| step.number).collect();
+    assert_eq!((numbers, steps.next), (vec![1, 2], None));
+    queue.cancel(job.key.clone()).await.unwrap();
+    let step = Step { number: 3, data: vec![1; 100].into(), calls: 1 };
+    assert_eq!(queue.keep(job.seq, step).await, Ok(false));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::queue::Place;
 use crate::queue::facts::{Facts, Totals};
 use crate::queue::handle::Shared;
-use crate::queue::job::QueueError;
+use crate::queue::job::{FileName, QueueError};
 use crate::queue::store::{self, Carried, Fault, Kind, Lock, Opened, Store};
 
 /// Most operations in one transaction.
@@ -85,11 +85,17 @@ pub(super) struct Keeper {
     room_at: Instant,
     /// The last opening, or what came after it.
     has_failed: bool,
+    /// Files that were there before this process handed in the first.
+    left: Vec<FileName>,
 }
 
 impl Keeper {
+    /// Nobody hands in a job before this: what files there are are those of processes before.
     pub(super) fn new(place: Option<Place>, shared: Arc<Shared>) -> Self {
+        let documents = place.as_ref().and_then(|place| place.documents.as_deref());
+        let left = documents.map(store::left_in).unwrap_or_default();
         Self {
+            left,
             place,
             shared,
             store: None,
@@ -120,13 +126,22 @@ impl Keeper {
             self.take(batch);
             self.settle();
         }
+        self.look_after_files();
         if let Some(store) = self.store.take() {
             store.close();
         }
     }
 
+    /// Of the files that came with jobs since the last time, those that no row names are nobody's.
+    fn look_after_files(&self) {
+        // Where it is closed, nobody knows: a commit that failed may have been kept.
+        let Some(store) = &self.store else { return };
+        store.unlink_unnamed(&std::mem::take(&mut *locked(&self.shared.handed_in)));
+    }
+
     /// After the answers: what was accepted is in the log, and safe there.
     fn settle(&mut self) {
+        self.look_after_files();
         let Some(store) = &mut self.store else { return };
         let mut done = store.settle_growth().map(|()| false);
         if done.is_ok() && Instant::now() >= self.room_at {
@@ -162,6 +177,7 @@ impl Keeper {
                 if std::mem::take(&mut self.has_failed) {
                     tracing::info!("the queue is open again");
                 }
+                store.clear_up(&std::mem::take(&mut self.left));
                 self.store = Some(store);
                 self.tell();
                 self.shared.line_changed();
@@ -180,6 +196,7 @@ impl Keeper {
         let limits = self.shared.limits.borrow().clone();
         Opened::open(&store::Place {
             path: &place.path,
+            documents: place.documents.as_deref(),
             durability: place.durability,
             limits: &limits,
             line: &self.shared.line,
@@ -197,6 +214,8 @@ impl Keeper {
             self.totals = *store.totals();
             self.totals.faults += 1;
             self.carried = store.carried();
+            // The opening writes all that is committed to its place.
+            locked(&self.shared.handed_in).extend(store.take_released());
         }
         self.has_failed = true;
         self.reopen_at = Instant::now() + self.reopen_wait;
@@ -275,6 +294,8 @@ impl Keeper {
     fn was_set_aside(&self, path: PathBuf, why: String) {
         tracing::error!(path = %path.display(), why, "the queue's database was damaged and is set aside: its jobs are lost to this service");
         self.shared.facts().set_aside.push((path, why));
+        // Its rows may name them.
+        locked(&self.shared.handed_in).clear();
     }
 
     /// All of it in one transaction.
@@ -300,6 +321,7 @@ impl Keeper {
     fn tell(&mut self) {
         let Some(store) = &mut self.store else { return };
         let (counts, totals) = (store.counts(), *store.totals());
+        let (documents, document_bytes) = store.documents();
         let (bytes, room, full) = (store.used_bytes(), store.has_room(), store.is_full());
         let mut facts = self.shared.facts();
         *facts = Facts {
@@ -309,6 +331,8 @@ impl Keeper {
             totals,
             bytes: bytes.unwrap_or(facts.bytes),
             quota: store.quota(),
+            documents,
+            document_bytes,
             has_room: room.unwrap_or(false),
             path: self.place.as_ref().map(|place| place.path.clone()).unwrap_or_default(),
             time: Some((store.now(), Instant::now())),

@@ -30,7 +30,7 @@ const BACKOFF_LONGEST: Duration = Duration::from_secs(300);
 /// How a run ended.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Calls that an upstream had.
+    /// Calls that an upstream had; of a job in steps: since the last step that was kept in this run.
     pub calls: u32,
     /// What came of them.
     pub ended: Ended,
@@ -139,6 +139,7 @@ impl<R: Runner> Crew<R> {
 
     async fn one(self: Arc<Self>, lease: Lease) {
         let (seq, given, before) = (lease.seq, lease.calls, lease.before);
+        let stepwise = lease.stepwise;
         let lane = lease.lane.clone();
         let key = lease.key.clone();
         let watch = self.queue.watch(&key);
@@ -156,12 +157,12 @@ impl<R: Runner> Crew<R> {
                     break Some(Run { ended, ..run });
                 }
                 // The service's own end is nobody's failure: it is first again at the next start.
-                () = self.stopped() => break Some(interrupted(given)),
+                () = self.stopped() => break Some(interrupted(given, stepwise)),
                 () = changed => {}
             }
         };
         // Where it was cancelled, its row says so already.
-        let run = run.unwrap_or_else(|| interrupted(given));
+        let run = run.unwrap_or_else(|| interrupted(given, stepwise));
         self.end(seq, (given, run.calls), run.ended).await;
         locked(&self.running).remove(&seq);
         self.freed.notify_one();
@@ -204,13 +205,15 @@ impl<R: Runner> Crew<R> {
     }
 }
 
-/// A run that the service's end cut off: its calls may have been made.
-fn interrupted(given: u32) -> Run {
+/// A run that the service's end cut off: its calls may have been made. Of a job in steps none is
+/// counted, as after a power cut: what takes an hour outlives many a stop.
+fn interrupted(given: u32, stepwise: bool) -> Run {
     let trouble = Trouble {
         code: "interrupted".to_owned(),
         message: "the service stopped while it ran".to_owned(),
     };
-    Run { calls: given.min(1), ended: Ended::Again { trouble, wait: None } }
+    let calls = if stepwise { 0 } else { given.min(1) };
+    Run { calls, ended: Ended::Again { trouble, wait: None } }
 }
 
 /// The wait after so many calls: it doubles, and nobody knows it beforehand (full jitter), so that a

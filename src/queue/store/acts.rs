@@ -5,16 +5,21 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 
 use crate::queue::job::{
-    Answer, Ended, Enqueued, Job, JobKey, Lane, Lease, State, Stored, Submission, Trouble, Which,
+    Answer, Ended, Enqueued, FileName, Job, JobFile, JobKey, Lane, Lease, State, Stored,
+    Submission, Trouble, Which,
 };
 use crate::queue::line::{Age, Waiting};
 use crate::queue::store::blob::Part;
+use crate::queue::store::files;
 use crate::queue::store::open::{MOST_CRASHES, unix_seconds};
-use crate::queue::store::row::{Kept, Row, select_jobs, state_number};
+use crate::queue::store::row::{Kept, Progress, Row, select_jobs, state_number};
 use crate::queue::store::{Fault, PAGE, Store, priority_number};
 
 /// Pages that an answer may take beside its own.
 const PAGES_BESIDE: u64 = 8;
+
+/// How long a job waits whose file cannot be looked at, in milliseconds.
+const LOOKED_AT_AGAIN: Age = 60_000;
 
 /// What became of a job that its client wants no more.
 #[derive(Debug, Clone)]
@@ -89,6 +94,9 @@ impl Store {
             result: None,
             draft: None,
             size: it.payload.len() as u64,
+            progress: it.stepwise.then(Progress::default),
+            file: it.file.clone(),
+            file_bytes: it.file_bytes,
         };
         row.crc = row.payload_crc(&it.payload);
         self.db
@@ -113,7 +121,29 @@ impl Store {
                 signed(row.size),
             ])?;
         self.write_blob(row.seq, Part::Payload, &it.payload)?;
+        self.insert_more(&row)?;
         Ok(row)
+    }
+
+    /// What most jobs have nothing of.
+    fn insert_more(&mut self, row: &Row) -> Result<(), Fault> {
+        if row.progress.is_none() && row.file.is_none() {
+            return Ok(());
+        }
+        self.db
+            .prepare_cached(
+                "INSERT OR REPLACE INTO more(job, steps, file, file_bytes) VALUES(?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                row.seq,
+                row.progress.map(|it| signed(it.steps)),
+                row.file.as_ref().map(FileName::as_str),
+                signed(row.file_bytes),
+            ])?;
+        if let Some(name) = row.file.clone() {
+            self.memory.files.add(row.seq, name, row.file_bytes);
+        }
+        Ok(())
     }
 
     /// What is full, if a body of so many bytes does not fit.
@@ -151,10 +181,11 @@ impl Store {
             self.expire(&row)?;
             return Ok(None);
         }
-        let left = self.limits.max_attempts.saturating_sub(row.calls);
+        let before = row.calls_that_count();
+        let left = self.limits.max_attempts.saturating_sub(before);
         if left == 0 {
             // The service stopped in its last run, or a reload allows fewer.
-            self.give_up(&row, &used_up(row.calls))?;
+            self.give_up(&row, &used_up(before))?;
             return Ok(None);
         }
         let payload = self.read_blob(seq, Part::Payload, self.limits.quota)?;
@@ -162,28 +193,58 @@ impl Store {
             self.corrupt(&row)?;
             return Ok(None);
         };
-        // Where the process ends in a run, nobody knows how many calls it had made: as many as it
-        // was given count, and some are kept for the starts that may follow.
-        let spare = MOST_CRASHES.saturating_sub(row.crashes + 1);
-        let calls = left.saturating_sub(spare).max(1);
+        match self.find_file(&row) {
+            files::Found::Whole(file) => self.lease(row, payload, file, left).map(Some),
+            files::Found::Lost => self.corrupt(&row).map(|()| None),
+            files::Found::Unknown(why) => self.postpone(&row, &why).map(|()| None),
+        }
+    }
+
+    /// Nobody knows whether what the job needs is lost: it waits until that can be looked at.
+    fn postpone(&mut self, row: &Row, why: &str) -> Result<(), Fault> {
+        tracing::warn!(job = %row.key.id, seq = row.seq, why, "a job's file cannot be looked at");
+        let due = self.due_after(LOOKED_AT_AGAIN)?;
+        self.db
+            .prepare_cached("UPDATE job SET due = ?2, code = ?3, trouble = ?4 WHERE seq = ?1")?
+            .execute(params![row.seq, signed(due), "document_unreachable", why])?;
+        self.line().add(&row.lane, Waiting { due, ..row.waiting() });
+        self.changed.push(row.key.clone());
+        Ok(())
+    }
+
+    fn lease(
+        &mut self,
+        row: Row,
+        payload: Vec<u8>,
+        file: Option<JobFile>,
+        left: u32,
+    ) -> Result<Lease, Fault> {
+        let (seq, stepwise) = (row.seq, row.progress.is_some());
+        let (calls, charged) = allowance(&row, left);
         self.db
             .prepare_cached("UPDATE job SET state = 1, calls = ?2, crashes = ?3 WHERE seq = ?1")?
-            .execute(params![seq, row.calls + calls, row.crashes + 1])?;
+            .execute(params![
+                seq,
+                row.calls.saturating_add(charged),
+                row.crashes.saturating_add(1)
+            ])?;
         self.memory.counts.remove(State::Queued);
         self.memory.counts.add(State::Running);
         self.changed.push(row.key.clone());
-        self.leased.insert(seq, calls);
-        Ok(Some(Lease {
+        self.leased.insert(seq, charged);
+        Ok(Lease {
+            before: row.calls_that_count(),
             draft: row.draft.and_then(|draft| draft.stored.target),
             key: row.key,
             seq,
             path: row.path,
             lane: row.lane,
             payload: payload.into(),
-            before: row.calls,
+            file,
+            stepwise,
             calls,
             is_last: calls >= left,
-        }))
+        })
     }
 
     /// A run ended, having made so many of the calls that it was given.
@@ -198,7 +259,9 @@ impl Store {
         if row.state != State::Running {
             return Ok(());
         }
-        row.calls = row.calls.saturating_sub(given).saturating_add(made);
+        // Of a job in steps, none is counted before it is made.
+        let charged = if row.progress.is_some() { 0 } else { given };
+        row.calls = row.calls.saturating_sub(charged).saturating_add(made);
         row.crashes = row.crashes.saturating_sub(1);
         match ended {
             Ended::Failed(_, trouble) if row.draft.is_some() => self.give_up(&row, trouble),
@@ -217,8 +280,15 @@ impl Store {
         }
     }
 
-    fn succeed(&mut self, row: &Row, answer: &Answer) -> Result<(), Fault> {
+    /// There is an answer: what it was made of is needed no more.
+    fn release(&mut self, row: &Row) -> Result<(), Fault> {
         self.delete_blob(row.seq, Part::Payload)?;
+        self.let_steps_go(row.seq)?;
+        self.release_file(row.seq)
+    }
+
+    fn succeed(&mut self, row: &Row, answer: &Answer) -> Result<(), Fault> {
+        self.release(row)?;
         self.memory.totals.succeeded += 1;
         self.end(row, State::Succeeded, Some(answer), None)
     }
@@ -234,7 +304,7 @@ impl Store {
             self.memory.totals.failed += 1;
             return self.end(row, State::Failed, None, Some(trouble));
         }
-        self.delete_blob(row.seq, Part::Payload)?;
+        self.release(row)?;
         self.memory.totals.succeeded += 1;
         self.end(row, State::Succeeded, None, Some(trouble))
     }
@@ -253,6 +323,7 @@ impl Store {
         let stored = stored(answer);
         let crc = row.answer_crc(&stored, &answer.parcel);
         self.write_blob(row.seq, Part::Draft, &answer.parcel)?;
+        self.begin_steps_anew(row)?;
         self.db
             .prepare_cached(
                 "UPDATE job SET state = 0, lane = ?2, due = 0, calls = ?3, crashes = ?4,
@@ -272,6 +343,14 @@ impl Store {
             ])?;
         self.waits_again(row, lane, 0);
         Ok(())
+    }
+
+    /// Who betters a draft makes steps of its own. The draft is progress, as a step is.
+    fn begin_steps_anew(&mut self, row: &Row) -> Result<(), Fault> {
+        let Some(progress) = row.progress else { return Ok(()) };
+        self.let_steps_go(row.seq)?;
+        let (settled, forgiven) = (row.calls, row.crashes);
+        self.write_progress(row.seq, Progress { steps: 0, settled, forgiven, ..progress })
     }
 
     fn put_back(&mut self, row: &Row, trouble: &Trouble, wait: Age) -> Result<(), Fault> {
@@ -375,11 +454,13 @@ impl Store {
     fn corrupt(&mut self, row: &Row) -> Result<(), Fault> {
         let trouble = Trouble {
             code: "corrupt".to_owned(),
-            message: "what is stored of the job does not have its checksum: the disk altered it"
-                .to_owned(),
+            message:
+                "what is stored of the job is not what was stored: the disk altered or lost it"
+                    .to_owned(),
         };
         tracing::error!(job = %row.key.id, seq = row.seq, "a job is corrupt, and neither run nor served");
         self.memory.totals.corrupt += 1;
+        self.let_steps_go(row.seq)?;
         self.end(row, State::Corrupt, None, Some(&trouble))
     }
 
@@ -415,6 +496,8 @@ impl Store {
 
     fn end_in_vain(&mut self, row: &Row) -> Result<Option<Job>, Fault> {
         self.line().remove(&row.lane, row.waiting());
+        // What was begun in vain is not gone on with, also where somebody wants it once more.
+        self.let_steps_go(row.seq)?;
         self.end(row, State::Cancelled, None, None)?;
         Ok(self.row_at(row.seq)?.map(|row| self.seen(row)))
     }
@@ -436,6 +519,9 @@ impl Store {
                  status = NULL, bytes = NULL, result_crc = NULL WHERE seq = ?1",
             )?
             .execute(params![row.seq, signed(now)])?;
+        if let Some(Progress { steps, .. }) = row.progress {
+            self.write_progress(row.seq, Progress { steps, ..Progress::default() })?;
+        }
         self.moved(&row, State::Queued, now.saturating_add(row.ttl));
         self.line().add(&row.lane, Waiting { due: now, ..row.waiting() });
         let again = self.row_at(row.seq)?.map(|row| self.seen(row));
@@ -514,7 +600,10 @@ impl Store {
         Ok(statement.query_row(params![seq], |row| Ok(Row::read(row))).optional()?)
     }
 
-    pub(super) fn delete(&self, seq: i64) -> Result<(), Fault> {
+    pub(super) fn delete(&mut self, seq: i64) -> Result<(), Fault> {
+        self.release_file(seq)?;
+        self.let_steps_go(seq)?;
+        self.db.prepare_cached("DELETE FROM more WHERE job = ?1")?.execute(params![seq])?;
         self.db.prepare_cached("DELETE FROM job WHERE seq = ?1")?.execute(params![seq])?;
         self.delete_blobs(seq)
     }
@@ -554,6 +643,18 @@ pub enum Found {
     },
     /// It is not what was stored, at this place in the order of acceptance.
     Corrupt(i64),
+}
+
+/// The calls of a run, and those of them that count before they are made.
+fn allowance(row: &Row, left: u32) -> (u32, u32) {
+    if row.progress.is_some() {
+        return (left, 0);
+    }
+    // Where the process ends in a run, nobody knows how many calls it had made: as many as it was
+    // given count, and some are kept for the starts that may follow.
+    let spare = MOST_CRASHES.saturating_sub(row.crashes.saturating_add(1));
+    let calls = left.saturating_sub(spare).max(1);
+    (calls, calls)
 }
 
 fn used_up(calls: u32) -> Trouble {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::queue::job::{Job, JobKey, QueueError, Which};
 use crate::queue::store::acts::{Found, Listing};
 use crate::queue::store::ballast::Ballast;
-use crate::queue::store::open::{connect, settle};
+use crate::queue::store::open::{complete, connect, settle};
 use crate::queue::store::{AgeClock, Fault, Lock, Memory, Store, schema};
 use crate::queue::{Durability, Limits};
 
@@ -52,6 +52,7 @@ impl Archive {
         let db = connect(path, durability)?;
         schema::check(&db)?;
         settle(&db, durability, &limits)?;
+        complete(&db)?;
         let store = Store {
             db,
             durability,
@@ -62,6 +63,8 @@ impl Archive {
             memory: Memory::default(),
             ballast: Ballast::of(path),
             changed: Vec::new(),
+            documents: None,
+            released: Vec::new(),
         };
         Ok(Self { store, _lock: lock })
     }

@@ -7,14 +7,17 @@ mod acts;
 mod archive;
 mod ballast;
 mod blob;
+mod files;
 mod open;
 mod room;
 mod row;
 mod schema;
+mod steps;
 mod sweep;
 mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,15 +25,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::queue::facts::{Counts, Totals};
-use crate::queue::job::{JobKey, Lane, Priority, State};
+use crate::queue::job::{FileName, JobKey, Lane, Priority, State};
 use crate::queue::line::{Age, Line, Waiting};
 use crate::queue::store::ballast::Ballast;
+use crate::queue::store::files::Files;
 use crate::queue::store::row::{Row, state_in};
 use crate::queue::{Durability, Limits};
 
 pub use acts::{Found, Listing, Removed, Retried};
 pub use archive::Archive;
+pub(super) use files::left_in;
 pub(super) use open::{Lock, Opened, Place, set_aside};
+pub(super) use steps::Kept;
 
 /// A page of the database, in bytes.
 const PAGE: u64 = 4096;
@@ -96,6 +102,10 @@ pub(super) struct Store {
     ballast: Ballast,
     /// Jobs that somebody may be waiting for, since the last commit.
     changed: Vec<JobKey>,
+    /// Where the jobs' files are.
+    documents: Option<PathBuf>,
+    /// Files that no job needs any more, but the commit that says so is not on stable storage yet.
+    released: Vec<FileName>,
 }
 
 /// What is known of the rows without asking.
@@ -113,6 +123,9 @@ struct Memory {
     last: i64,
     /// Bytes in use when there was no room to make the file small.
     copied_in_vain: Option<u64>,
+    files: Files,
+    /// Where there are steps that no job goes on from.
+    passed: BTreeSet<i64>,
 }
 
 /// What the process knows and no row tells: over an opening it must not be forgotten.
@@ -130,6 +143,7 @@ struct NotInRows {
     carried: Carried,
     totals: Totals,
     age_stored: Age,
+    released: usize,
 }
 
 /// Milliseconds for which the service has run, in all its starts. No jump of the system's clock
@@ -163,12 +177,16 @@ impl Store {
         self.db.pragma_update(None, "synchronous", self.durability.word(kind))?;
         self.db.execute_batch("BEGIN IMMEDIATE")?;
         let before = self.not_in_rows();
+        let changes = self.db.total_changes();
         let done = work(self).and_then(|value| {
             self.db.execute_batch("COMMIT")?;
             Ok(value)
         });
         if done.is_err() {
             self.roll_back(before)?;
+        } else if kind == Kind::Durable && self.db.total_changes() != changes {
+            // With it, whatever was committed before is synced. One that writes nothing syncs nothing.
+            self.unlink_released();
         }
         done
     }
@@ -178,11 +196,13 @@ impl Store {
             carried: self.carried(),
             totals: self.memory.totals,
             age_stored: self.memory.age_stored,
+            released: self.released.len(),
         }
     }
 
     fn roll_back(&mut self, before: NotInRows) -> Result<(), Fault> {
         self.changed.clear();
+        self.released.truncate(before.released);
         self.leased = before.carried.leased;
         self.memory.acknowledged = before.carried.acknowledged;
         self.memory.totals = before.totals;
@@ -196,11 +216,14 @@ impl Store {
 
     /// Reads what follows from the rows.
     fn load(&mut self) -> Result<(), Fault> {
+        let (files, passed) = (self.load_files()?, self.load_passed()?);
         let let_go = std::mem::take(&mut self.memory.acknowledged);
         let mut memory = Memory {
             totals: self.memory.totals,
             age_stored: self.memory.age_stored,
-            last: self.memory.last.max(self.leased.keys().next_back().copied().unwrap_or_default()),
+            last: self.last_known(&passed),
+            files,
+            passed,
             ..Memory::default()
         };
         let mut line = Line::default();
@@ -234,6 +257,13 @@ impl Store {
         self.memory = memory;
         *self.line() = line;
         Ok(())
+    }
+
+    /// The last place in the order of acceptance that anything is left of beside the rows.
+    fn last_known(&self, passed: &BTreeSet<i64>) -> i64 {
+        let runs = self.leased.keys().next_back().copied().unwrap_or_default();
+        let steps = passed.last().copied().map(steps::job_at).unwrap_or_default();
+        self.memory.last.max(runs).max(steps)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -299,7 +329,10 @@ impl Store {
         if let Err(fault) = self.transact(Kind::Relaxed, last) {
             tracing::warn!(?fault, "jobs that were acknowledged last are still in the queue");
         }
-        self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+        // It syncs what it brings to its place.
+        if self.db.pragma_update(None, "wal_checkpoint", "TRUNCATE").is_ok() {
+            self.unlink_released();
+        }
         self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).ok();
         self.db.close().ok();
     }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use crate::queue::job::State;
 use crate::queue::line::Line;
 use crate::queue::store::ballast::Ballast;
-use crate::queue::store::row::{self, state_number};
+use crate::queue::store::row::{Row, select_jobs, state_number};
 use crate::queue::store::schema;
 use crate::queue::store::time::stored_age;
 use crate::queue::store::{AgeClock, Carried, Fault, Kind, Memory, PAGE, Store};
@@ -27,6 +27,10 @@ pub(super) const MOST_SET_ASIDE: usize = 3;
 
 /// Starts of a job that ended with the process before it is run no more.
 pub(super) const MOST_CRASHES: u32 = 3;
+
+/// The same of a job in steps, since the last that was kept: a power cut each minute must not lose what
+/// takes an hour, and what ends the process must not do so for ever.
+pub(super) const MOST_CRASHES_OF_A_STEP: u32 = 20;
 
 /// Says that no other process may use the database, as long as it is held.
 #[derive(Debug)]
@@ -66,6 +70,8 @@ pub(in crate::queue) struct Opened {
 /// What stays the same over each opening.
 pub(in crate::queue) struct Place<'a> {
     pub(in crate::queue) path: &'a Path,
+    /// Where the jobs' files are.
+    pub(in crate::queue) documents: Option<&'a Path>,
     pub(in crate::queue) durability: Durability,
     pub(in crate::queue) limits: &'a Limits,
     pub(in crate::queue) line: &'a Arc<Mutex<Line>>,
@@ -131,6 +137,8 @@ impl Store {
             },
             ballast: Ballast::of(place.path),
             changed: Vec::new(),
+            documents: place.documents.map(Path::to_owned),
+            released: Vec::new(),
         };
         store.transact(Kind::Durable, Self::recover)?;
         store.ballast.fill();
@@ -144,8 +152,13 @@ impl Store {
         self.store_age()?;
         let now = i64::try_from(self.now()).unwrap_or(i64::MAX);
         let running = self.running()?;
-        for (seq, crashes, calls) in running {
-            let (state, code, why) = if crashes >= MOST_CRASHES {
+        for row in running {
+            let (seq, crashes, calls) = (row.seq, row.crashes_that_count(), row.calls_that_count());
+            let most = match row.progress {
+                Some(_) => MOST_CRASHES_OF_A_STEP,
+                None => MOST_CRASHES,
+            };
+            let (state, code, why) = if crashes >= most {
                 let why =
                     format!("{crashes} starts of it ended with the process: it is run no more");
                 (State::Failed, "quarantined", why)
@@ -157,7 +170,7 @@ impl Store {
             };
             if state == State::Failed {
                 tracing::error!(seq, crashes, calls, code, "a job is given up");
-                self.memory.totals.quarantined += u64::from(crashes >= MOST_CRASHES);
+                self.memory.totals.quarantined += u64::from(crashes >= most);
             }
             self.db
                 .prepare_cached(
@@ -169,13 +182,11 @@ impl Store {
         Ok(())
     }
 
-    fn running(&self) -> Result<Vec<(i64, u32, u32)>, Fault> {
-        let mut statement =
-            self.db.prepare("SELECT seq, crashes, calls FROM job WHERE state = 1")?;
-        let rows = statement
-            .query_map([], |row| Ok((row::int(row, 0), row::small(row, 1), row::small(row, 2))))?;
-        let all: Vec<(i64, u32, u32)> = rows.collect::<Result<_, _>>()?;
-        Ok(all.into_iter().filter(|(seq, ..)| !self.leased.contains_key(seq)).collect())
+    fn running(&self) -> Result<Vec<Row>, Fault> {
+        let mut statement = self.db.prepare(select_jobs!("WHERE state = 1"))?;
+        let rows = statement.query_map([], |row| Ok(Row::read(row)))?;
+        let all: Vec<Row> = rows.collect::<Result<_, _>>()?;
+        Ok(all.into_iter().filter(|row| !self.leased.contains_key(&row.seq)).collect())
     }
 }
 
@@ -242,6 +253,15 @@ pub(super) fn settle(
     Ok(())
 }
 
+/// Gives a database of a version before what it lacks, beside it and for as long as it is open: so it
+/// can be read, and nothing of it is changed.
+pub(super) fn complete(db: &Connection) -> Result<(), Fault> {
+    for step in schema::lacking(db)? {
+        db.execute_batch(&step.replace("CREATE TABLE", "CREATE TEMP TABLE"))?;
+    }
+    Ok(())
+}
+
 fn check_whole(db: &Connection, path: &Path) -> Result<(), Fault> {
     if fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
         return Ok(());
@@ -291,7 +311,8 @@ pub(in crate::queue) fn set_aside(path: &Path) -> Result<PathBuf, Fault> {
     Ok(aside)
 }
 
-fn others_set_aside(path: &Path) -> usize {
+/// Damaged databases that stand beside this one.
+pub(super) fn others_set_aside(path: &Path) -> usize {
     let name = beside(path, "damaged-");
     let Some(start) = name.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
         return 0;

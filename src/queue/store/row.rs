@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 
-use crate::queue::job::{Fingerprint, Job, JobId, JobKey, Lane, Priority, State, Stored, Trouble};
+use crate::queue::job::{
+    FileName, Fingerprint, Job, JobId, JobKey, Lane, Priority, State, Stored, Trouble,
+};
 use crate::queue::line::{Age, Waiting};
 
 /// A query of every column but the payloads, in the order in which [`Row::read`] takes them.
@@ -15,7 +17,8 @@ macro_rules! select_jobs {
             "SELECT seq, owner, id, state, priority, path, lane, fingerprint, crc,
              accepted, born, ttl, due, calls, crashes, code, trouble, ended, ended_age,
              target, status, bytes, result_crc, draft_target, draft_status, draft_bytes, draft_crc,
-             size FROM job ",
+             size, steps, step_calls, settled, forgiven, generation, file, file_bytes
+             FROM job LEFT JOIN more ON more.job = job.seq ",
             $rest
         )
     };
@@ -45,6 +48,25 @@ pub(super) struct Row {
     pub(super) result: Option<Kept>,
     pub(super) draft: Option<Kept>,
     pub(super) size: u64,
+    /// What is known of a job that is done in steps.
+    pub(super) progress: Option<Progress>,
+    pub(super) file: Option<FileName>,
+    pub(super) file_bytes: u64,
+}
+
+/// How far a job in steps has come. What its row counts, it counts over all; a step that is kept only
+/// says up to where that is settled, so that keeping it writes no more than it must.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Steps that are kept.
+    pub(super) steps: u64,
+    /// Calls that were made for steps that were kept, beside those that the row counts.
+    pub(super) calls: u32,
+    /// What the row had counted of calls when the last step was kept, and of crashes.
+    pub(super) settled: u32,
+    pub(super) forgiven: u32,
+    /// Which of those that it has begun: steps of one before are only there to be deleted.
+    pub(super) generation: i64,
 }
 
 /// An answer's row.
@@ -84,7 +106,20 @@ impl Row {
             result: kept(row, 19),
             draft: kept(row, 23),
             size: age(row, 27),
+            progress: progress(row, 28),
+            file: maybe_text(row, 33).and_then(|name| FileName::of_text(&name)),
+            file_bytes: age(row, 34),
         }
+    }
+
+    /// Calls that count towards giving it up.
+    pub(super) fn calls_that_count(&self) -> u32 {
+        self.calls.saturating_sub(self.progress.unwrap_or_default().settled)
+    }
+
+    /// Starts that ended with the process, and count towards giving it up.
+    pub(super) fn crashes_that_count(&self) -> u32 {
+        self.crashes.saturating_sub(self.progress.unwrap_or_default().forgiven)
     }
 
     /// As the line has it.
@@ -102,6 +137,8 @@ impl Row {
 
     /// As it can be seen.
     pub(super) fn into_job(self, now: Age, result_ttl: Age, position: Option<usize>) -> Job {
+        let progress = self.progress.unwrap_or_default();
+        let crashes = self.crashes_that_count();
         let expires_in = Duration::from_millis(self.deadline(result_ttl).saturating_sub(now));
         Job {
             key: self.key,
@@ -110,8 +147,9 @@ impl Row {
             path: self.path,
             lane: self.lane,
             priority: self.priority,
-            calls: self.calls,
-            crashes: self.crashes,
+            calls: self.calls.saturating_add(progress.calls),
+            crashes,
+            steps: progress.steps,
             accepted: self.accepted,
             ended: self.ended,
             expires_in,
@@ -125,10 +163,25 @@ impl Row {
     }
 
     /// What a payload's checksum covers besides the payload: a bit that flips in a name must not
-    /// hand one client's job to another.
+    /// hand one client's job to another, nor a job another's file.
     pub(super) fn payload_crc(&self, payload: &[u8]) -> i64 {
         let crc = checksum(&self.key, self.path.as_bytes());
+        let crc = crc32c::crc32c_append(crc, self.more().as_bytes());
         i64::from(crc32c::crc32c_append(crc, payload))
+    }
+
+    /// What most jobs have nothing of: the checksums of those are as they were before there was any.
+    fn more(&self) -> String {
+        let (stepwise, file) = (self.progress.is_some(), self.file.as_ref());
+        match (stepwise, file) {
+            (false, None) => String::new(),
+            _ => format!("{stepwise} {} {};", file.map_or("", FileName::as_str), self.file_bytes),
+        }
+    }
+
+    pub(super) fn step_crc(&self, number: u64, data: &[u8]) -> i64 {
+        let crc = checksum(&self.key, &number.to_le_bytes());
+        i64::from(crc32c::crc32c_append(crc, data))
     }
 
     pub(super) fn answer_crc(&self, stored: &Stored, parcel: &[u8]) -> i64 {
@@ -152,7 +205,7 @@ pub(super) fn int(row: &rusqlite::Row<'_>, at: usize) -> i64 {
     maybe_int(row, at).unwrap_or(-1)
 }
 
-fn maybe_int(row: &rusqlite::Row<'_>, at: usize) -> Option<i64> {
+pub(super) fn maybe_int(row: &rusqlite::Row<'_>, at: usize) -> Option<i64> {
     match value(row, at) {
         ValueRef::Integer(number) => Some(number),
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
@@ -171,7 +224,7 @@ pub(super) fn text(row: &rusqlite::Row<'_>, at: usize) -> String {
     maybe_text(row, at).unwrap_or_default()
 }
 
-fn maybe_text(row: &rusqlite::Row<'_>, at: usize) -> Option<String> {
+pub(super) fn maybe_text(row: &rusqlite::Row<'_>, at: usize) -> Option<String> {
     match value(row, at) {
         ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => None,
@@ -193,6 +246,18 @@ fn kept(row: &rusqlite::Row<'_>, at: usize) -> Option<Kept> {
         bytes: u64::try_from(bytes).unwrap_or_default(),
     };
     Some(Kept { stored, crc: int(row, at + 3) })
+}
+
+/// What is known of a job's steps; nothing of one that has none.
+fn progress(row: &rusqlite::Row<'_>, at: usize) -> Option<Progress> {
+    let steps = maybe_int(row, at)?;
+    Some(Progress {
+        steps: u64::try_from(steps).unwrap_or_default(),
+        calls: small(row, at + 1),
+        settled: small(row, at + 2),
+        forgiven: small(row, at + 3),
+        generation: int(row, at + 4),
+    })
 }
 
 /// The state of a job of this name: nobody can ask for one whose name was altered.

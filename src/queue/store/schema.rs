@@ -13,7 +13,8 @@ const APPLICATION: i32 = 0x6564_6768;
 
 /// Each step from one version of the schema to the next. A step is never changed once it is out,
 /// and always changes a table: by that a later version is told from an altered number.
-const MIGRATIONS: [&str; 1] = ["
+static MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE job(
         seq INTEGER PRIMARY KEY,
         owner TEXT NOT NULL,
@@ -40,7 +41,22 @@ const MIGRATIONS: [&str; 1] = ["
     ) STRICT;
     CREATE TABLE payload(at INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
     CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"];
+",
+    // In tables of their own: another column of a strict table is added only where every row is found
+    // well, and one that was altered would keep the whole queue shut.
+    "
+    CREATE TABLE more(
+        job INTEGER PRIMARY KEY,
+        steps INTEGER,
+        step_calls INTEGER NOT NULL DEFAULT 0,
+        settled INTEGER NOT NULL DEFAULT 0,
+        forgiven INTEGER NOT NULL DEFAULT 0,
+        generation INTEGER NOT NULL DEFAULT 0,
+        file TEXT, file_bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE step(at INTEGER PRIMARY KEY, crc INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
+",
+];
 
 /// Versions that a later edgehold may have come to: a number far beyond was altered.
 const FARTHEST: usize = 100;
@@ -59,7 +75,9 @@ pub(super) fn check(db: &Connection) -> Result<(), Fault> {
         Ok(0) if application == 0 && tables.is_empty() => Ok(()),
         Ok(version) if marked && version <= known && tables == made(version)? => Ok(()),
         // The marks stand in the header, far from the tables.
-        _ if tables == ours => Err(damaged("its version or its mark was altered")),
+        _ if tables == ours || is_earlier(&tables)? => {
+            Err(damaged("its version or its mark was altered"))
+        }
         Ok(version) if marked && (known + 1..known + FARTHEST).contains(&version) => {
             Err(Fault::NotOurs(format!(
                 "the database has version {version}, and this edgehold knows {known}: install the newer edgehold again, or give this one another [queue] path"
@@ -72,6 +90,16 @@ pub(super) fn check(db: &Connection) -> Result<(), Fault> {
             "the file is the database of another program; give [queue] another path".to_owned(),
         )),
     }
+}
+
+/// Whether these are the tables of a version before.
+fn is_earlier(tables: &[Option<String>]) -> Result<bool, Fault> {
+    for version in 1..MIGRATIONS.len() {
+        if tables == made(version)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The tables as they were told to be made.
@@ -108,6 +136,12 @@ pub(super) fn migrate(db: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What a database of a version before lacks.
+pub(super) fn lacking(db: &Connection) -> Result<&'static [&'static str], Fault> {
+    let version: u32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(MIGRATIONS.get(version as usize..).unwrap_or_default())
+}
+
 /// Whether the file's first bytes are none that SQLite writes for us. Some of them it does not
 /// call damaged but takes at their word: that the file can only be read, that it is of a later
 /// format.
@@ -129,6 +163,16 @@ const EXPECTED: [(usize, &[u8]); 3] = [
     (44, &[0, 0, 0, 4]),
     (56, &[0, 0, 0, 1]),
 ];
+
+/// Makes the tables of a version, as that did.
+#[cfg(test)]
+pub(super) fn make(db: &Connection, version: usize) {
+    for (to, step) in (1..).zip(MIGRATIONS).take(version) {
+        db.execute_batch(step).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION).unwrap();
+        db.pragma_update(None, "user_version", to).unwrap();
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -165,8 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_version_is_taken_and_altered_marks_of_it_are_damage() {
+        let earlier = |alter: &str| {
+            let db = Connection::open_in_memory().unwrap();
+            make(&db, 1);
+            db.execute_batch(alter).unwrap();
+            db
+        };
+        check(&earlier("")).unwrap();
+        for alter in [
+            "PRAGMA user_version = 0",
+            "PRAGMA user_version = 2",
+            "PRAGMA user_version = 3",
+            "PRAGMA user_version = 65537",
+            "PRAGMA application_id = 5",
+            "DROP TABLE payload",
+            "CREATE TABLE more(x)",
+        ] {
+            let found = check(&earlier(alter));
+            assert!(matches!(found, Err(Fault::Damaged(_))), "{alter}: {found:?}");
+        }
+    }
+
+    #[test]
     fn a_later_version_and_other_programs_are_left_alone() {
-        let later = database("PRAGMA user_version = 2; CREATE TABLE later(x)");
+        let later = database("PRAGMA user_version = 3; CREATE TABLE later(x)");
         let other = Connection::open_in_memory().unwrap();
         other.execute_batch("CREATE TABLE other(x)").unwrap();
         for db in [later, other] {

@@ -1,7 +1,7 @@
 //! What is done from time to time: jobs expire, results go.
 
 use crate::queue::job::State;
-use crate::queue::store::{Fault, Store};
+use crate::queue::store::{Fault, Kind, Store};
 
 /// Acknowledged jobs that are deleted in one transaction: each for itself would wear the flash.
 const BATCH: usize = 20;
@@ -20,7 +20,15 @@ impl Store {
         let pending = self.memory.acknowledged.len();
         let ended = self.memory.deadlines.first().is_some_and(|(at, _)| *at <= now);
         let unsaved = now.saturating_sub(self.memory.age_stored) >= AGE_STORED_EVERY;
-        pending >= BATCH || (idle && pending > 0) || ended || unsaved
+        let files = !self.released.is_empty();
+        let to_delete = files || !self.memory.passed.is_empty();
+        pending >= BATCH || (idle && pending > 0) || ended || unsaved || to_delete
+    }
+
+    /// How the transaction is kept in which it is done: files are unlinked once it is certain that
+    /// nobody needs them.
+    pub(in crate::queue) fn sweep_kind(&self) -> Kind {
+        if self.released.is_empty() { Kind::Relaxed } else { Kind::Durable }
     }
 
     /// Does it, in a transaction of its caller's.
@@ -38,7 +46,10 @@ impl Store {
         for seq in ended {
             self.time_is_over(seq)?;
         }
-        if now.saturating_sub(self.memory.age_stored) >= AGE_STORED_EVERY {
+        self.delete_passed()?;
+        // What writes nothing syncs nothing.
+        let files = !self.released.is_empty();
+        if files || now.saturating_sub(self.memory.age_stored) >= AGE_STORED_EVERY {
             self.store_age()?;
         }
         Ok(())

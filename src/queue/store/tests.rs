@@ -14,10 +14,12 @@ use super::*;
 
 mod actions;
 mod compare;
+mod filing;
 mod keeping;
 mod model;
 mod opening;
 mod property;
+mod stepping;
 
 /// A folder with a database that is opened again and again.
 struct Bench {
@@ -44,6 +46,11 @@ impl Bench {
         self.folder.join("queue.db")
     }
 
+    /// Made by the tests that need it.
+    fn documents(&self) -> PathBuf {
+        self.folder.join("documents")
+    }
+
     fn wal(&self) -> PathBuf {
         self.folder.join("queue.db-wal")
     }
@@ -52,6 +59,7 @@ impl Bench {
     fn open_anyhow(&self) -> Result<Opened, Fault> {
         Opened::open(&Place {
             path: &self.path(),
+            documents: Some(&self.documents()),
             durability: Durability { weakened: Some(Weak::Off), power_safe_overwrite: false },
             limits: &self.limits.borrow(),
             line: &Arc::default(),
@@ -108,7 +116,24 @@ impl Bench {
 
     /// What a process that is killed now would leave.
     fn keep_files(&self) {
-        for (from, to) in self.files() {
+        self.keep_as("kept");
+    }
+
+    fn put_back_files(&self) {
+        self.put_back("kept");
+    }
+
+    /// What is left when the power is cut later.
+    fn keep_synced(&self) {
+        self.keep_as("synced");
+    }
+
+    fn put_back_synced(&self) {
+        self.put_back("synced");
+    }
+
+    fn keep_as(&self, what: &str) {
+        for (from, to) in self.files(what) {
             fs::remove_file(&to).ok();
             if from.exists() {
                 fs::copy(from, to).unwrap();
@@ -116,15 +141,15 @@ impl Bench {
         }
     }
 
-    fn put_back_files(&self) {
-        for (to, from) in self.files() {
+    fn put_back(&self, what: &str) {
+        for (to, from) in self.files(what) {
             fs::remove_file(&to).ok();
             fs::rename(from, to).ok();
         }
     }
 
-    fn files(&self) -> [(PathBuf, PathBuf); 2] {
-        [self.path(), self.wal()].map(|file| (file.clone(), beside(&file, "kept")))
+    fn files(&self, what: &str) -> [(PathBuf, PathBuf); 2] {
+        [self.path(), self.wal()].map(|file| (file.clone(), beside(&file, what)))
     }
 }
 
@@ -159,6 +184,9 @@ fn asked(name: u8, number: u64, size: usize) -> Submission {
         priority: Priority::Normal,
         ttl: Duration::from_secs(7 * 86_400),
         not_before: Duration::ZERO,
+        stepwise: false,
+        file: None,
+        file_bytes: 0,
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) enum Action {
     Claim { shut: Option<u8> },
     /// A run ends.
     Finish { which: usize, made: u32, end: End, size: usize },
+    /// A step of a run is kept.
+    Keep { which: usize, number: u64, size: usize, calls: u32 },
     /// Hours pass.
     Pass { hours: u64 },
     /// What has to be done from time to time is done.
@@ -22,12 +24,33 @@ pub(super) enum Action {
     Retry { name: u8 },
     /// The process is killed, and starts again.
     Crash,
+    /// The power is cut: what was not synced is lost. The process starts again.
+    PowerCut,
     /// The process stops in good order, and starts again.
     Restart,
     /// The database is closed after a fault, and opened again by the same process.
     Reopen,
     /// A reload.
     Reload { result_ttl: u64, max_attempts: u32 },
+}
+
+impl Action {
+    /// Whether the database is opened anew.
+    pub(super) fn opens(self) -> bool {
+        matches!(self, Self::Crash | Self::PowerCut | Self::Restart | Self::Reopen)
+    }
+
+    /// Whether what it writes is on stable storage when it is done.
+    pub(super) fn is_durable(self) -> bool {
+        matches!(
+            self,
+            Self::Enqueue(_)
+                | Self::Keep { .. }
+                | Self::Finish { .. }
+                | Self::Remove { .. }
+                | Self::Retry { .. }
+        )
+    }
 }
 
 /// A job that is handed in. Times are in half hours; spans are odd, so that none ends at a moment
@@ -41,6 +64,9 @@ pub(super) struct Order {
     pub(super) priority: Priority,
     pub(super) ttl: u64,
     pub(super) not_before: u64,
+    pub(super) stepwise: bool,
+    /// How long its file is.
+    pub(super) file: Option<u64>,
 }
 
 /// How a run ends.
@@ -65,6 +91,8 @@ pub(super) struct Story {
     pub(super) max_jobs: u64,
     pub(super) quota: u64,
     pub(super) max_attempts: u32,
+    /// Whether what is synced is told from what is not.
+    pub(super) cuts: bool,
     pub(super) steps: Vec<Step>,
 }
 
@@ -75,7 +103,8 @@ impl Story {
             max_jobs: random.pick(&[3, 100, 100]),
             quota: random.pick(&[256 * 1024, 32 * 1024 * 1024]),
             max_attempts: random.pick(&[1, 2, 5]),
-            steps: (0..10 + random.below(40)).map(|_| step(&mut random)).collect(),
+            cuts: random.below(4) == 0,
+            steps: (0..10 + random.below(50)).map(|_| step(&mut random)).collect(),
         }
     }
 }
@@ -85,7 +114,7 @@ fn step(random: &mut Random) -> Step {
 }
 
 fn action(random: &mut Random) -> Action {
-    match random.below(40) {
+    match random.below(48) {
         0..12 => Action::Enqueue(order(random)),
         12..21 => {
             let shut = (random.below(4) == 0).then(|| random.pick(&[0, 1]));
@@ -104,6 +133,13 @@ fn action(random: &mut Random) -> Action {
         36 => Action::Crash,
         37 => Action::Restart,
         38 => Action::Reopen,
+        39..46 => Action::Keep {
+            which: random.below(4),
+            number: random.pick(&[0, 1, 1, 2, 3, (1 << 20) - 1]),
+            size: random.pick(&[0, 200, 1024, 4000, 20_000]),
+            calls: random.pick(&[0, 1, 2]),
+        },
+        46 => Action::PowerCut,
         _ => Action::Reload {
             result_ttl: random.pick(&[3, 9, 49]),
             max_attempts: random.pick(&[1, 5]),
@@ -120,6 +156,8 @@ fn order(random: &mut Random) -> Order {
         priority: random.pick(&Priority::ALL),
         ttl: random.pick(&[3, 21, 201]),
         not_before: random.pick(&[0, 0, 0, 3]),
+        stepwise: random.below(2) == 0,
+        file: random.pick(&[None, None, Some(0), Some(10)]),
     }
 }
 

@@ -1,9 +1,11 @@
 //! In what the store and its model have to agree.
 
-use crate::queue::job::{Job, State, Which};
+use std::collections::BTreeSet;
+
+use crate::queue::job::{FileName, Job, State, Which};
 use crate::queue::store::tests::model::{Entry, Model, Time};
 use crate::queue::store::tests::{Bench, everything, key, lane};
-use crate::queue::store::{Found, Store};
+use crate::queue::store::{Found, Store, left_in};
 
 pub(super) const HALF_HOUR: u64 = 1_800_000;
 
@@ -25,6 +27,9 @@ pub(super) struct Pair<'a> {
     pub(super) bench: &'a Bench,
     pub(super) store: Option<Store>,
     pub(super) model: Model,
+    /// Whether what is synced is told from what is not, and what it was last.
+    pub(super) cuts: bool,
+    pub(super) synced: Option<Model>,
 }
 
 impl Pair<'_> {
@@ -48,7 +53,22 @@ impl Pair<'_> {
         agree!(*store.totals(), totals, "the totals");
         agree!(store.line().len() as u64, queued, "how many stand in the line");
         agree!(&store.leased, &model.runs, "what runs");
-        Self::compare_deadlines(store, model)
+        Self::compare_deadlines(store, model)?;
+        self.compare_files()
+    }
+
+    /// Each file that a job needs is there; what else is there, goes with the next commit that is synced.
+    fn compare_files(&self) -> Result<(), Wrong> {
+        let store = self.store.as_ref().unwrap();
+        let needed: Vec<(FileName, u64)> =
+            self.model.jobs.values().filter_map(|job| job.file.clone()).collect();
+        let bytes = needed.iter().map(|(_, bytes)| bytes).sum();
+        agree!(store.documents(), (needed.len() as u64, bytes), "the files");
+        let needed = needed.into_iter().map(|(name, _)| name);
+        let wanted: BTreeSet<FileName> = needed.chain(store.released.iter().cloned()).collect();
+        let found = BTreeSet::from_iter(left_in(&self.bench.documents()));
+        agree!(found, wanted, "what is in the folder");
+        Ok(())
     }
 
     fn compare_job(&self, job: &Job) -> Result<(), Wrong> {
@@ -62,6 +82,8 @@ impl Pair<'_> {
         let given = self.model.runs.get(&seq).copied();
         agree!(job.calls, own.calls - given.unwrap_or(0), "the calls of job {seq}");
         agree!(job.crashes, own.crashes - u32::from(given.is_some()), "the crashes of job {seq}");
+        let steps = own.steps.as_ref().map_or(0, |steps| steps.len() as u64);
+        agree!(job.steps, steps, "how many steps of job {seq} are kept");
         let length = |body: &Option<Vec<u8>>| body.as_ref().map(|it| it.len() as u64);
         agree!(job.result.as_ref().map(|it| it.bytes), length(&own.result), "result of {seq}");
         agree!(job.draft.as_ref().map(|it| it.bytes), length(&own.draft), "draft of {seq}");
@@ -96,9 +118,28 @@ impl Pair<'_> {
         let held = store.counts().all() + store.memory.acknowledged.len() as u64;
         agree!(rows.unsigned_abs(), held, "the rows");
         // What stands apart is some job's own.
+        let strays = "SELECT count(*) FROM more WHERE job NOT IN (SELECT seq FROM job)";
+        let strays: i64 = store.db.query_row(strays, [], |row| row.get(0)).unwrap();
+        agree!(strays, 0, "what was more of no job");
         let strays = "SELECT count(*) FROM payload WHERE at / 4 NOT IN (SELECT seq FROM job)";
         let strays: i64 = store.db.query_row(strays, [], |row| row.get(0)).unwrap();
         agree!(strays, 0, "bodies of no job");
+        self.compare_passed()
+    }
+
+    /// Steps that no job goes on from are known, to be deleted.
+    fn compare_passed(&mut self) -> Result<(), Wrong> {
+        let store = self.store();
+        agree!(store.load_passed().unwrap(), store.memory.passed, "steps to be deleted");
+        let ours = "SELECT ifnull(sum(steps), 0) FROM more";
+        let ours: i64 = store.db.query_row(ours, [], |row| row.get(0)).unwrap();
+        // Each time more than all that there are in a place.
+        for _ in 0..store.memory.passed.len() {
+            store.delete_passed().unwrap();
+        }
+        let rows: i64 =
+            store.db.query_row("SELECT count(*) FROM step", [], |row| row.get(0)).unwrap();
+        agree!(rows, ours, "steps that are left");
         Ok(())
     }
 
@@ -107,6 +148,12 @@ impl Pair<'_> {
         let payload = self.store().payload(&name).unwrap();
         // One that has ended well needs none.
         agree!(payload, job.payload, "the payload of job {seq}");
+        let (steps, bad) = self.store().steps(seq, None).unwrap();
+        let steps: Vec<(u64, Vec<u8>)> =
+            steps.steps.into_iter().map(|step| (step.number, step.data.to_vec())).collect();
+        let wanted = job.steps.clone().unwrap_or_default();
+        agree!(steps, Vec::from_iter(wanted), "the steps of job {seq}");
+        agree!(bad, Vec::<u64>::new(), "steps of job {seq} that were altered");
         for (which, wanted) in [
             (Which::Best, job.result.as_ref().or(job.draft.as_ref())),
             (Which::Draft, job.draft.as_ref()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::queue::facts::{Counts, Totals};
-use crate::queue::job::{Priority, State};
+use crate::queue::job::{FileName, Priority, State};
 use crate::queue::store::tests::actions::{End, Order};
 
 /// Half hours.
@@ -11,6 +11,9 @@ pub(super) type Time = u64;
 
 /// Starts that end with the process before a job is run no more.
 const MOST_CRASHES: u32 = 3;
+
+/// The same of a job in steps, since the last step.
+const MOST_CRASHES_OF_A_STEP: u32 = 20;
 
 /// What is wrong with a model: each kind has to be noticed, or the comparison shows nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,10 @@ pub(super) enum Flaw {
     Forgives,
     /// A commit that failed is taken for kept.
     Believes,
+    /// What a step has cost goes on counting.
+    Resents,
+    /// A file is kept for a job that needs it no more.
+    Hoards,
 }
 
 /// A job.
@@ -44,8 +51,27 @@ pub(super) struct Entry {
     pub(super) code: Option<&'static str>,
     pub(super) result: Option<Vec<u8>>,
     pub(super) draft: Option<Vec<u8>>,
+    /// The steps that are kept, of a job in steps.
+    pub(super) steps: Option<BTreeMap<u64, Vec<u8>>>,
+    /// The calls that it had had when the last was kept.
+    pub(super) settled: u32,
+    pub(super) file: Option<(FileName, u64)>,
     /// Its client has let it go, and only its row is there.
     pub(super) is_gone: bool,
+}
+
+impl Entry {
+    /// Calls that count towards giving it up.
+    pub(super) fn before(&self) -> u32 {
+        self.calls - self.settled
+    }
+
+    /// Nobody goes on from its steps.
+    fn forget_steps(&mut self) {
+        if let Some(steps) = &mut self.steps {
+            steps.clear();
+        }
+    }
 }
 
 /// All of it.
@@ -115,7 +141,12 @@ impl Model {
         }
     }
 
-    pub(super) fn accept(&mut self, seq: i64, order: &Order, payload: Vec<u8>) {
+    pub(super) fn accept(
+        &mut self,
+        seq: i64,
+        order: &Order,
+        (payload, file): (Vec<u8>, Option<FileName>),
+    ) {
         self.forget(order.name);
         self.totals.accepted += 1;
         self.last = seq;
@@ -135,6 +166,9 @@ impl Model {
             code: None,
             result: None,
             draft: None,
+            steps: order.stepwise.then(BTreeMap::new),
+            settled: 0,
+            file: file.map(|name| (name, order.file.unwrap_or_default())),
             is_gone: false,
         };
         self.jobs.insert(seq, entry);
@@ -152,7 +186,7 @@ impl Model {
             self.expire(seq);
             return false;
         }
-        if job.calls >= self.max_attempts {
+        if job.before() >= self.max_attempts {
             self.give_up(seq, "attempts_used_up");
             return false;
         }
@@ -165,6 +199,22 @@ impl Model {
         job.calls += calls;
         job.crashes += 1;
         self.runs.insert(seq, calls);
+    }
+
+    /// What is kept is progress: what counts towards giving up begins anew.
+    pub(super) fn keep(&mut self, seq: i64, (number, calls): (u64, u32), data: Vec<u8>) {
+        let resents = self.flaw == Flaw::Resents;
+        let job = self.job(seq);
+        job.steps.as_mut().unwrap().insert(number, data);
+        job.calls += calls;
+        if !resents {
+            (job.settled, job.crashes) = (job.calls, 1);
+        }
+    }
+
+    pub(super) fn may_keep(&self, seq: i64) -> bool {
+        let job = self.jobs.get(&seq).filter(|job| job.state == State::Running);
+        job.is_some_and(|job| job.steps.is_some())
     }
 
     pub(super) fn finish(&mut self, seq: i64, made: u32, end: End, answer: Vec<u8>) {
@@ -188,6 +238,10 @@ impl Model {
             End::Draft => {
                 job.draft = Some(answer);
                 (job.state, job.lane, job.due, job.code) = (State::Queued, 1, 0, None);
+                if job.steps.is_some() {
+                    (job.settled, job.crashes) = (job.calls, 0);
+                }
+                job.forget_steps();
             }
             End::Again { wait } => {
                 job.due = if wait == 0 { 0 } else { now + wait };
@@ -207,7 +261,10 @@ impl Model {
 
     fn succeed(&mut self, seq: i64, code: Option<&'static str>) {
         self.totals.succeeded += 1;
+        let hoards = self.flaw == Flaw::Hoards;
         let job = self.job(seq);
+        job.forget_steps();
+        job.file.take_if(|_| !hoards);
         job.code = code;
         job.payload = None;
         self.end(seq, State::Succeeded);
@@ -258,6 +315,7 @@ impl Model {
     /// Cancels, or lets go.
     pub(super) fn remove(&mut self, seq: i64) {
         if !self.job(seq).state.is_final() {
+            self.job(seq).forget_steps();
             self.end(seq, State::Cancelled);
         } else if self.flaw != Flaw::Stays {
             self.job(seq).is_gone = true;
@@ -275,6 +333,7 @@ impl Model {
         let job = self.job(seq);
         (job.state, job.born, job.due) = (State::Queued, now, now);
         (job.calls, job.crashes, job.code, job.result) = (0, 0, None, None);
+        job.settled = 0;
     }
 
     /// The process ended, and another has begun: its own totals begin anew.
@@ -287,10 +346,14 @@ impl Model {
             if self.flaw == Flaw::Forgives {
                 job.crashes -= 1;
             }
-            (job.state, job.code, job.due) = if job.crashes >= MOST_CRASHES {
+            let most_crashes = match job.steps {
+                Some(_) => MOST_CRASHES_OF_A_STEP,
+                None => MOST_CRASHES,
+            };
+            (job.state, job.code, job.due) = if job.crashes >= most_crashes {
                 self.totals.quarantined += 1;
                 (State::Failed, Some("quarantined"), 0)
-            } else if job.calls >= most {
+            } else if job.before() >= most {
                 (State::Failed, Some("attempts_used_up"), 0)
             } else {
                 (State::Queued, Some("interrupted"), 0)

@@ -7,10 +7,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::queue::Durability;
-use crate::queue::job::State;
+use crate::queue::job::{Answer, Ended, State, Submission, Which};
 use crate::queue::store::open::{Lock, MOST_SET_ASIDE, Opened, Place};
-use crate::queue::store::tests::{Bench, asked, everything, key};
-use crate::queue::store::{Carried, Fault, Kind, Store};
+use crate::queue::store::tests::{Bench, asked, body, everything, key};
+use crate::queue::store::{Archive, Carried, Fault, Found, Kind, Store, schema};
 
 #[test]
 fn the_settings_that_promises_rest_on_are_in_force() {
@@ -18,6 +18,7 @@ fn the_settings_that_promises_rest_on_are_in_force() {
     let strict = Durability::default();
     let store = Opened::open(&Place {
         path: &bench.path(),
+        documents: None,
         durability: strict,
         limits: &bench.limits(|_| ()),
         line: &std::sync::Arc::default(),
@@ -39,7 +40,7 @@ fn the_settings_that_promises_rest_on_are_in_force() {
         ("cell_size_check", "1"),
         ("trusted_schema", "0"),
         ("foreign_keys", "0"),
-        ("user_version", "1"),
+        ("user_version", "2"),
     ];
     for (name, value) in wanted {
         assert_eq!(setting(&db, name), value, "{name}");
@@ -105,7 +106,7 @@ fn what_is_not_ours_is_left_alone() {
     let others = [
         (
             "a later version",
-            "PRAGMA journal_mode = WAL; PRAGMA application_id = 0x65646768; PRAGMA user_version = 2; CREATE TABLE job(x);",
+            "PRAGMA journal_mode = WAL; PRAGMA application_id = 0x65646768; PRAGMA user_version = 3; CREATE TABLE job(x);",
         ),
         (
             "another program's",
@@ -217,4 +218,72 @@ fn the_latest_time_of_day_is_known_over_crashes() {
         store = bench.open().unwrap();
         assert_eq!(store.remembered(), Ok(Some(late)));
     }
+}
+
+/// A database that an earlier edgehold left, with a job that waits, one that ran and one that has an
+/// answer.
+fn earlier(bench: &Bench) {
+    let mut store = bench.open().unwrap();
+    for name in [1, 2, 3] {
+        store.transact(Kind::Durable, |store| store.enqueue(&asked(name, 1, 9000))).unwrap();
+    }
+    for seq in [2, 3] {
+        store.transact(Kind::Relaxed, |store| store.claim(seq)).unwrap().unwrap();
+    }
+    let parcel = body(9, 100).into();
+    let ended = Ended::Succeeded(Answer { status: 200, target: None, parcel });
+    store.transact(Kind::Durable, |store| store.finish(3, (3, 1), &ended)).unwrap();
+    store.close();
+    let later = bench.folder.join("later.db");
+    fs::rename(bench.path(), &later).unwrap();
+    let db = Connection::open(bench.path()).unwrap();
+    db.execute_batch("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL").unwrap();
+    schema::make(&db, 1);
+    db.execute("ATTACH ?1 AS later", [later.to_str().unwrap()]).unwrap();
+    for table in ["job", "payload", "meta"] {
+        db.execute(&format!("INSERT INTO {table} SELECT * FROM later.{table}"), []).unwrap();
+    }
+    db.close().unwrap();
+    fs::remove_file(later).unwrap();
+}
+
+#[test]
+fn a_database_of_an_earlier_version_is_brought_to_this_one() {
+    let bench = Bench::new("earlier");
+    earlier(&bench);
+    let mut store = bench.open().unwrap();
+    assert_eq!(setting(&store.db, "user_version"), "2");
+    let states = [(1, State::Queued), (2, State::Queued), (3, State::Succeeded)];
+    for (name, state) in states {
+        let job = store.job(&key(name)).unwrap().unwrap();
+        assert_eq!((job.state, job.steps), (state, 0), "job {name}");
+    }
+    let found = store.answer(&key(3), Which::Best).unwrap();
+    assert!(matches!(found, Some(Found::Answer { parcel, .. }) if parcel == body(9, 100)));
+    for seq in [1, 2] {
+        let lease = store.transact(Kind::Relaxed, |store| store.claim(seq)).unwrap();
+        let lease = lease.expect("its checksum is as it was");
+        assert_eq!((lease.stepwise, lease.file), (false, None));
+    }
+    let it = Submission { stepwise: true, ..asked(4, 1, 10) };
+    store.transact(Kind::Durable, |store| store.enqueue(&it)).unwrap();
+    let lease = store.transact(Kind::Relaxed, |store| store.claim(4)).unwrap().unwrap();
+    assert!(lease.stepwise);
+    store.close();
+    assert!(bench.open().is_ok());
+}
+
+#[test]
+fn a_database_of_an_earlier_version_is_read_as_it_is() {
+    let bench = Bench::new("earlier-archive");
+    earlier(&bench);
+    let before = fs::read(bench.path()).unwrap();
+    let mut archive = Archive::open(&bench.path()).unwrap();
+    let jobs = archive.jobs_after(0).unwrap();
+    assert_eq!(jobs.len(), 3);
+    let (payload, answer) = archive.bodies(&key(1)).unwrap();
+    assert!(payload == Some(body(1, 9000)) && answer.is_none());
+    assert!(matches!(archive.bodies(&key(3)).unwrap(), (None, Some(Found::Answer { .. }))));
+    drop(archive);
+    assert!(fs::read(bench.path()).unwrap() == before, "it was written to");
 }

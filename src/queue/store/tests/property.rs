@@ -6,13 +6,13 @@ use std::fs;
 use std::time::Duration;
 
 use crate::queue::facts::Totals;
-use crate::queue::job::{Answer, Ended, Enqueued, Lease, Submission, Trouble};
+use crate::queue::job::{Answer, Ended, Enqueued, FileName, Lease, Step, Submission, Trouble};
 use crate::queue::line::Opening;
 use crate::queue::store::tests::actions::{Action, End, Order, Story};
 use crate::queue::store::tests::compare::{HALF_HOUR, Pair, Wrong, agree};
 use crate::queue::store::tests::model::{Flaw, Model, Taken, Time};
 use crate::queue::store::tests::{Bench, asked, body, key, lane};
-use crate::queue::store::{Carried, Fault, Kind, PAGE, Removed, Retried, Store};
+use crate::queue::store::{Carried, Fault, Kept, Kind, PAGE, Removed, Retried, Store, left_in};
 use crate::random::bits;
 
 /// Sequences on each run of the tests.
@@ -41,7 +41,9 @@ fn the_store_does_what_the_model_does() {
 #[test]
 fn a_model_that_is_wrong_is_noticed() {
     let bench = Bench::new("flawed");
-    for flaw in [Flaw::Reversed, Flaw::Stays, Flaw::Forgives, Flaw::Believes] {
+    for flaw in
+        [Flaw::Reversed, Flaw::Stays, Flaw::Forgives, Flaw::Believes, Flaw::Resents, Flaw::Hoards]
+    {
         let is_noticed = |story: &Story| {
             told(&bench, story, flaw).is_err() && told(&bench, story, Flaw::None).is_ok()
         };
@@ -73,6 +75,8 @@ fn shrunk(bench: &Bench, mut story: Story) -> Story {
 /// Goes through a sequence.
 fn told(bench: &Bench, story: &Story, flaw: Flaw) -> Result<(), Wrong> {
     bench.clear();
+    fs::remove_dir_all(bench.documents()).ok();
+    left_in(&bench.documents());
     let mut pair = Pair::new(bench, story, flaw);
     for (at, step) in story.steps.iter().enumerate() {
         let done = pair.step(step.action, step.is_doomed).and_then(|()| pair.compare());
@@ -100,16 +104,40 @@ impl<'a> Pair<'a> {
             last: 0,
             totals: Totals::default(),
         };
-        Self { bench, store: Some(bench.open().unwrap()), model }
+        let store = Some(bench.open().unwrap());
+        let mut pair = Self { bench, store, model, cuts: story.cuts, synced: None };
+        pair.is_synced();
+        pair
+    }
+
+    /// Everything that was committed is on stable storage.
+    fn is_synced(&mut self) {
+        if self.cuts {
+            self.bench.keep_synced();
+            self.synced = Some(self.model.clone());
+        }
     }
 
     fn step(&mut self, action: Action, is_doomed: bool) -> Result<(), Wrong> {
+        let (before, opens) = (self.store().db.total_changes(), action.opens());
+        let is_durable = action.is_durable() && !is_doomed;
+        self.act_out(action, is_doomed)?;
+        if opens || (is_durable && self.store().db.total_changes() != before) {
+            self.is_synced();
+        }
+        Ok(())
+    }
+
+    fn act_out(&mut self, action: Action, is_doomed: bool) -> Result<(), Wrong> {
         let before = self.model.clone();
         match action {
             Action::Enqueue(order) => self.enqueue(&order, is_doomed)?,
             Action::Claim { shut } => self.claim(shut, is_doomed)?,
             Action::Finish { which, made, end, size } => {
                 self.finish(which, (made, end, size), is_doomed)?;
+            }
+            Action::Keep { which, number, size, calls } => {
+                self.keep(which, (number, size, calls), is_doomed)?;
             }
             Action::Pass { hours } => self.pass(hours)?,
             Action::Sweep => {
@@ -119,18 +147,13 @@ impl<'a> Pair<'a> {
             Action::Remove { name } => self.remove(name, is_doomed)?,
             Action::Retry { name } => self.retry(name, is_doomed)?,
             Action::Crash => self.crash()?,
+            Action::PowerCut => self.cut_power()?,
             Action::Restart => self.restart()?,
             Action::Reopen => self.reopen()?,
             Action::Reload { result_ttl, max_attempts } => self.reload(result_ttl, max_attempts)?,
         }
-        let in_transaction = !matches!(
-            action,
-            Action::Pass { .. }
-                | Action::Crash
-                | Action::Restart
-                | Action::Reopen
-                | Action::Reload { .. }
-        );
+        let in_transaction =
+            !action.opens() && !matches!(action, Action::Pass { .. } | Action::Reload { .. });
         if is_doomed && in_transaction && self.model.flaw != Flaw::Believes {
             self.model = before;
         }
@@ -178,17 +201,23 @@ impl<'a> Pair<'a> {
 
     fn enqueue(&mut self, order: &Order, is_doomed: bool) -> Result<(), Wrong> {
         let it = submission(order);
-        let payload = it.payload.to_vec();
+        let brought = (it.payload.to_vec(), it.file.clone());
+        if let Some(name) = &it.file {
+            let bytes = vec![1; usize::try_from(it.file_bytes).unwrap()];
+            fs::write(name.path_in(&self.bench.documents()), bytes).unwrap();
+        }
         let wanted = self.model.offered(order);
         let (most, least) = (self.most_bytes() + order.size as u64, self.least_bytes());
         let done = self.act(Kind::Durable, is_doomed, |store| store.enqueue(&it))?;
+        // As the thread does it, whatever came of the job.
+        self.store().unlink_unnamed(&Vec::from_iter(it.file.clone()));
         match done {
             Enqueued::Accepted(job) => {
                 agree!(Taken::New, wanted, "a job was taken");
                 agree!(job.seq > self.model.last, true, "place {} was given anew", job.seq);
                 let room = self.store().limits.quota - self.store().limits.room_for_results();
                 agree!(least <= room, true, "{least} bytes are in {room}");
-                self.model.accept(job.seq, order, payload);
+                self.model.accept(job.seq, order, brought);
             }
             Enqueued::Replayed(job) => {
                 agree!(Taken::Again(job.seq), wanted, "a job was taken for one that is there");
@@ -233,12 +262,49 @@ impl<'a> Pair<'a> {
         let job = &self.model.jobs[&seq];
         agree!(lease.key, key(job.name), "whose job {seq} is");
         agree!(Some(lease.payload.to_vec()), job.payload, "what job {seq} is about");
-        agree!(lease.before, job.calls, "the calls before of job {seq}");
+        agree!(lease.before, job.before(), "the calls before of job {seq}");
+        agree!(lease.stepwise, job.steps.is_some(), "whether job {seq} is done in steps");
+        let file = lease.file.as_ref().map(|file| (file.path.clone(), file.bytes));
+        let folder = self.bench.documents();
+        let wanted = job.file.as_ref().map(|(name, bytes)| (name.path_in(&folder), *bytes));
+        agree!(file, wanted, "the file of job {seq}");
         agree!(lease.draft.is_some(), job.draft.is_some(), "the draft of job {seq}");
         let used = lease.before + lease.calls;
         agree!(lease.calls > 0 && used <= self.model.max_attempts, true, "calls of job {seq}");
         agree!(lease.is_last, used == self.model.max_attempts, "whether it is the last of {seq}");
-        self.model.start(seq, lease.calls);
+        // Of a job in steps, nothing is counted before it is done.
+        self.model.start(seq, if lease.stepwise { 0 } else { lease.calls });
+        agree!(!lease.stepwise || lease.is_last, true, "the calls of a step are given whole");
+        Ok(())
+    }
+
+    fn keep(
+        &mut self,
+        which: usize,
+        (number, size, calls): (u64, usize, u32),
+        is_doomed: bool,
+    ) -> Result<(), Wrong> {
+        // One that never was may be asked for as well.
+        let seq = self.model.runs.keys().nth(which).copied().unwrap_or(1);
+        let data = body(number ^ u64::from(calls), size);
+        let step = Step { number, data: data.clone().into(), calls };
+        let may = self.model.may_keep(seq);
+        let done = self.act(Kind::Durable, is_doomed, |store| store.keep(seq, &step))?;
+        let limits = &self.store().limits;
+        let room = limits.quota - limits.largest_result();
+        let (most, least) = (self.most_bytes(), self.least_bytes());
+        match done {
+            Kept::NotRunning => agree!(may, false, "job {seq} runs in steps"),
+            Kept::Yes => {
+                agree!(may, true, "a step of job {seq} was kept");
+                agree!(least <= room, true, "{least} bytes are in {room}");
+                self.model.keep(seq, (number, calls), data);
+            }
+            Kept::Full(why) => {
+                let most = most + (size as u64) + 2 * PAGE;
+                agree!(may && most > room, true, "{most} bytes do not fit in {room}: {why}");
+            }
+        }
         Ok(())
     }
 
@@ -249,7 +315,9 @@ impl<'a> Pair<'a> {
         is_doomed: bool,
     ) -> Result<(), Wrong> {
         let Some((&seq, &given)) = self.model.runs.iter().nth(which) else { return Ok(()) };
-        let made = made.min(given);
+        let in_steps = self.model.jobs.get(&seq).is_some_and(|job| job.steps.is_some());
+        // What it was given was not counted then.
+        let (given, made) = if in_steps { (given + 7, made) } else { (given, made.min(given)) };
         let answer = body(seq.unsigned_abs() ^ 0xff, size);
         let ended = ended(end, &answer);
         let done =
@@ -304,10 +372,30 @@ impl<'a> Pair<'a> {
         self.bench.keep_files();
         self.store = None;
         self.bench.put_back_files();
+        self.begin_again()
+    }
+
+    /// What is in the files then is what was synced last; the jobs' own files are as they were.
+    fn cut_power(&mut self) -> Result<(), Wrong> {
+        let Some(synced) = self.synced.clone() else { return self.crash() };
+        self.store = None;
+        self.bench.put_back_synced();
+        let Model { max_attempts, result_ttl, .. } = self.model;
+        self.model = Model { max_attempts, result_ttl, ..synced };
+        self.begin_again()
+    }
+
+    fn begin_again(&mut self) -> Result<(), Wrong> {
         self.open_again()?;
+        self.clear_up();
         self.model.jobs.values_mut().for_each(|job| job.is_gone = false);
         self.model.begin_again();
         Ok(())
+    }
+
+    fn clear_up(&mut self) {
+        let left = left_in(&self.bench.documents());
+        self.store().clear_up(&left);
     }
 
     fn restart(&mut self) -> Result<(), Wrong> {
@@ -315,6 +403,7 @@ impl<'a> Pair<'a> {
         self.store.take().unwrap().close();
         agree!(fs::exists(self.bench.wal()).unwrap(), false, "whether a log is left");
         self.open_again()?;
+        self.clear_up();
         agree!(self.model.now, before, "the queue's time");
         self.model.let_go();
         self.model.begin_again();
@@ -325,11 +414,13 @@ impl<'a> Pair<'a> {
         let carried = self.store().carried();
         agree!(carried.leased, self.model.runs, "what runs");
         let totals = *self.store().totals();
+        let released = self.store().take_released();
         self.store = None;
         self.bench.carried(carried);
         let opened = self.open_again();
         self.bench.carried(Carried::default());
         *self.store().totals() = totals;
+        self.store().unlink_unnamed(&released);
         self.model.last = self.model.last_known();
         opened
     }
@@ -360,11 +451,27 @@ impl<'a> Pair<'a> {
     fn least_bytes(&self) -> u64 {
         let of = |body: &Option<Vec<u8>>| body.as_ref().map_or(0, |it| it.len() as u64);
         let jobs = self.model.jobs.values();
-        jobs.map(|job| of(&job.payload) + of(&job.result) + of(&job.draft)).sum()
+        jobs.map(|job| {
+            let steps = job.steps.iter().flat_map(|steps| steps.values());
+            let steps: u64 = steps.map(|step| step.len() as u64).sum();
+            of(&job.payload) + of(&job.result) + of(&job.draft) + steps
+        })
+        .sum()
     }
 
     fn most_bytes(&self) -> u64 {
-        self.least_bytes() + (self.model.jobs.len() as u64 * 5 + 12) * PAGE
+        let jobs = self.model.jobs.values();
+        let steps: usize = jobs.map(|job| job.steps.as_ref().map_or(0, BTreeMap::len)).sum();
+        let pages = self.model.jobs.len() as u64 * 5 + steps as u64 + 14;
+        self.least_bytes() + pages * PAGE + self.passed_bytes()
+    }
+
+    /// Steps that are still there though no job goes on from them.
+    fn passed_bytes(&self) -> u64 {
+        let store = self.store.as_ref().unwrap();
+        let known = "SELECT ifnull(sum(length(data) + ?1), 0) FROM step";
+        let known: i64 = store.db.query_row(known, [PAGE.cast_signed()], |row| row.get(0)).unwrap();
+        if store.memory.passed.is_empty() { 0 } else { known.unsigned_abs() }
     }
 }
 
@@ -374,6 +481,9 @@ fn submission(order: &Order) -> Submission {
         priority: order.priority,
         ttl: Duration::from_millis(order.ttl * HALF_HOUR),
         not_before: Duration::from_millis(order.not_before * HALF_HOUR),
+        stepwise: order.stepwise,
+        file: order.file.map(|_| FileName::fresh()),
+        file_bytes: order.file.unwrap_or_default(),
         ..asked(order.name, u64::from(order.body), order.size)
     }
 }
