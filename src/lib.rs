@@ -12,6 +12,8 @@
 //!          -> dialect (Relay, Collector or a whole answer) -> bytes out
 //! a job -> server::jobs (examined as if it were to be served) -> queue (on the disk: 202)
 //!          -> queue::work -> dispatch (the same path) -> queue (its answer) -> bytes out, later
+//! a document -> server::summaries (to the disk as it comes) -> summary (another process reads it;
+//!          pieces; notes of each, by dispatch; one text) -> bytes out, or a job in steps
 //! ```
 //!
 //! A [`dialect::Door`] is what a client calls, a [`dialect::Dialect`] what a provider speaks. Seven
@@ -41,6 +43,7 @@
 //! | | [`cli`] | what a person types; exit codes | the only user of clap |
 //! | | [`app`] | the composition root: configuration, parts, tasks, drain | may name every module |
 //! | 4 | [`server`] | listeners, connections, limits, paths, error kinds as statuses | the only HTTP server |
+//! | 3 | [`summary`] | documents: read, cut, mapped, reduced; extracts without a model | the only readers of documents, and the only one that starts a process |
 //! | 3 | [`dispatch`] | one request's life: plan, attempt, retry, fall back | |
 //! | 2 | [`provider`] | client pools, one attempt with its deadlines, free probes; the clock of certificates, the kernel's word of network changes | the only HTTP client, TLS and netlink |
 //! | 2 | [`router`] | names to targets; breakers, pauses, links | no I/O, no clock: the time comes in |
@@ -54,12 +57,13 @@
 //! | 0 | [`random`] | what nobody has to foresee: ids, jitter | |
 //!
 //! One step is sideways: `provider` says in `router`'s words how an attempt ended
-//! ([`router::Outcome`], [`router::LinkFault`]). The router knows nothing of providers.
+//! ([`router::Outcome`], [`router::LinkFault`]). The router knows nothing of providers. And `summary`
+//! stands on [`dispatch`], which knows nothing of documents.
 //!
 //! # Tasks
 //!
-//! One thread runs everything (tokio, `current_thread`); one more owns the queue's database, and two
-//! more only look up names. [`app`]
+//! One thread runs everything (tokio, `current_thread`); one more owns the queue's database, and up to
+//! four more look up names, and read and write the files of documents. [`app`]
 //! lists the tasks and what each waits for. Three kinds begin elsewhere, in [`provider`], because
 //! they must outlive the request that began them: a model load, the end of a transfer whose answer
 //! has been read, and the one that closes pooled connections when their time is over.
@@ -85,7 +89,10 @@
 //! 9. **Two readers must agree.** Bytes that RFC 9112 lets two parsers understand differently are
 //!    refused before hyper sees them.
 //! 10. **Every wait has a deadline**, and every list has a bound.
-//! 11. **Accepted is kept.** A job's 2xx goes out after its sync, and nothing but its client or its
+//! 11. **Coverage never lies.** What of a document is not in its summary is named, with the reason. A
+//!     document is data: it stands between marks that it cannot know, and is read where it can do no
+//!     harm.
+//! 12. **Accepted is kept.** A job's 2xx goes out after its sync, and nothing but its client or its
 //!     time takes it away: not a crash, a full disk, or a newer job. [`queue`] has the promises.
 //!
 //! # Where things go
@@ -100,6 +107,8 @@
 //!   a row of the table in `server::route`. Both get a fixture in `tests/fixtures`, and a
 //!   row or a column of `tests/it/matrix.rs` where they are chats.
 //! - Another path is a row of the table in `server::route` and a handler.
+//! - A new kind of document is a reader in `summary::extract`, its types and endings there, and its
+//!   good and broken files in `tests/documents`.
 //! - A new setting is a field in `config::file`, its check and default in `config::check`, a line of
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
 //! - A change of the database is another step of `MIGRATIONS` in `queue::store::schema`; those that are
@@ -122,4 +131,5 @@ pub mod queue;
 pub mod random;
 pub mod router;
 pub mod server;
+pub mod summary;
 pub mod telemetry;
