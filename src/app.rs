@@ -18,7 +18,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 
 use crate::budget::{self, Budget};
 use crate::config::{Config, ConfigError};
@@ -27,6 +29,7 @@ use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
 use crate::provider::{Clock, NetworkChanges, Providers, Upstream};
 use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
 use crate::server::{self, Gateway, Hands};
+use crate::summary::{Document, Progress, Summaries};
 use crate::telemetry::{Metrics, log};
 
 /// Memory that the program takes whatever is asked of it: code, tables, the runtime, SQLite. The rest
@@ -42,8 +45,9 @@ const CLOSING: Duration = Duration::from_secs(5);
 const CLOCK_LOOKED_AT: Duration = Duration::from_mins(1);
 const CLOCK_KEPT: Duration = Duration::from_hours(1);
 
-/// Threads for name look-ups. More than one, so that one hung look-up does not hold up the next.
-const LOOKUP_THREADS: usize = 2;
+/// Threads for name look-ups, and for the files of documents. More than one, so that one hung look-up
+/// does not hold up the next, nor a slow disk.
+const LOOKUP_THREADS: usize = 4;
 const LOOKUP_STACK_BYTES: usize = 256 * 1024;
 
 /// Why the service could not start.
@@ -170,17 +174,15 @@ struct Parts {
 
 impl Parts {
     fn gateway(&self, queue: Queue) -> io::Result<Arc<Gateway>> {
+        let summaries = Summaries::open(&self.config);
+        Ok(Gateway::new(self.dispatch()?, Drain::new(), queue, summaries))
+    }
+
+    fn dispatch(&self) -> io::Result<Arc<Dispatch>> {
         let metrics = Arc::new(Metrics::default());
         let budget = Budget::new(budget_bytes(&self.config));
         let providers = Providers::new(&self.config, &self.background, &self.clock)?;
-        let dispatch = Dispatch::new(
-            Arc::clone(&self.config),
-            providers,
-            None,
-            Arc::clone(&metrics),
-            Arc::clone(&budget),
-        );
-        Ok(Gateway::new(dispatch, metrics, budget, Drain::new(), queue))
+        Ok(Dispatch::new(Arc::clone(&self.config), providers, None, metrics, budget))
     }
 }
 
@@ -199,7 +201,11 @@ fn start_queue(config: &Config) -> io::Result<Queue> {
     if durability != Durability::default() {
         tracing::warn!(?durability, "the queue is weakened for a test: it will lose jobs");
     }
-    Queue::start(config.queue.path.clone().map(|path| Place { path, durability }), limits(config))
+    let documents = config.summaries.path.clone();
+    Queue::start(
+        config.queue.path.clone().map(|path| Place { path, durability, documents }),
+        limits(config),
+    )
 }
 
 fn limits(config: &Config) -> Limits {
@@ -340,6 +346,51 @@ async fn keep_clock(clock: Arc<Clock>, queue: Queue, drain: Drain) {
             return;
         }
     }
+}
+
+/// A document that is summarised without a service.
+#[derive(Debug)]
+pub struct Paperwork<'a> {
+    /// A folder of its own for what passes.
+    pub folder: &'a Path,
+    /// The document.
+    pub document: &'a Document,
+    /// What is wanted, in the API's words.
+    pub options: &'a [(&'static str, String)],
+}
+
+/// Makes a summary without a service. Why there is none comes with the status that the service would
+/// have answered with.
+///
+/// # Errors
+/// Where the parts cannot be made of the configuration.
+pub fn summarize(
+    config: &Config,
+    paperwork: &Paperwork<'_>,
+    mut show: impl FnMut(Progress),
+) -> Result<Result<Value, (u16, String)>, AppError> {
+    let mut config = config.clone();
+    config.summaries.path = Some(paperwork.folder.to_owned());
+    let parts = Parts { config: Arc::new(config), background: Tasks::new(), clock: Arc::default() };
+    runtime()?.block_on(async {
+        let dispatch = parts.dispatch().map_err(AppError::Parts)?;
+        let summaries = Summaries::open(&parts.config);
+        let (sender, mut progress) = watch::channel(Progress::default());
+        let making = server::summarize(
+            &summaries,
+            &dispatch,
+            paperwork.document,
+            paperwork.options,
+            &sender,
+        );
+        tokio::pin!(making);
+        loop {
+            tokio::select! {
+                made = &mut making => return Ok(made),
+                Ok(()) = progress.changed() => show(*progress.borrow_and_update()),
+            }
+        }
+    })
 }
 
 /// What a probe of one provider found.

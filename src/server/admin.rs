@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::budget::resident_bytes;
 use crate::chat::{Error, Kind};
-use crate::config::TARGET;
+use crate::config::{Config, TARGET};
 use crate::dispatch::Dispatch;
 use crate::queue::{Facts, State};
 use crate::server::Gateway;
@@ -87,6 +87,7 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
         "providers": providers,
         "targets": targets,
         "queue": queue(&gateway.queue.facts()),
+        "documents": documents(gateway, config),
         "connections": gateway.metrics.connections(),
         "streams": gateway.metrics.streams(),
         "config": {
@@ -123,6 +124,20 @@ fn queue(facts: &Facts) -> Value {
         "quota_bytes": facts.quota,
         "since_start": totals,
         "set_aside": set_aside,
+    })
+}
+
+/// What lies on the disk of documents: those of jobs, and what is being read for clients that wait.
+fn documents(gateway: &Gateway, config: &Config) -> Value {
+    let facts = gateway.queue.facts();
+    let spool = gateway.summaries.spool();
+    json!({
+        "path": spool.as_ref().ok().map(|spool| spool.folder().display().to_string()),
+        "why": spool.as_ref().err().map(|error| error.message.clone()),
+        "jobs": facts.documents,
+        "job_bytes": facts.document_bytes,
+        "passing_bytes": spool.as_ref().map_or(0, |spool| spool.held()),
+        "quota_bytes": config.summaries.quota,
     })
 }
 
@@ -187,6 +202,12 @@ fn queue_gauges(facts: &Facts) -> Vec<Gauge> {
         ),
         gauge("edgehold_queue_bytes", "Bytes of its database in use.", Vec::new(), facts.bytes),
         gauge("edgehold_queue_quota_bytes", "Most bytes of its database.", Vec::new(), facts.quota),
+        gauge(
+            "edgehold_documents_bytes",
+            "Bytes of the documents of jobs.",
+            Vec::new(),
+            facts.document_bytes,
+        ),
         gauge(
             "edgehold_queue_set_aside",
             "Damaged databases set aside since the start.",

@@ -17,8 +17,8 @@ use crate::budget::{Budget, Reservation};
 use crate::chat::{Error, Kind};
 use crate::dispatch::{AnswerStream, budget_error};
 use crate::server::conn::Busy;
+use crate::server::events::Events;
 use crate::server::failed::Failed;
-use crate::server::jobs::JobEvents;
 
 /// A body's bytes are held several times over while they are served: as they came, decoded, and
 /// as they go to a provider.
@@ -83,7 +83,8 @@ fn too_large(max: u64) -> Error {
     )
 }
 
-fn unread(error: Error) -> Failed {
+/// An error that comes before the rest of the request was read.
+pub(super) fn unread(error: Error) -> Failed {
     Failed { unread: true, ..error.into() }
 }
 
@@ -93,10 +94,7 @@ fn unread(error: Error) -> Failed {
 /// 415 that says what is taken. A form, or text where JSON is wanted, is what a web page can send
 /// without asking first, so this is a wall as well as a courtesy.
 pub(super) fn check_type(headers: &HeaderMap, wanted: Wanted) -> Result<(), Failed> {
-    if headers.contains_key(CONTENT_ENCODING) {
-        let message = "a body with Content-Encoding is not taken; send it as it is";
-        return Err(unread(Error::new(Kind::UnsupportedMedia, message)));
-    }
+    check_plain(headers)?;
     let given = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
     let essence = given.map(|text| text.split(';').next().unwrap_or_default().trim());
     let fits = match wanted {
@@ -112,6 +110,18 @@ pub(super) fn check_type(headers: &HeaderMap, wanted: Wanted) -> Result<(), Fail
     };
     let given = essence.unwrap_or("none");
     let message = format!("the body must be Content-Type: {wanted}, and is {given}");
+    Err(unread(Error::new(Kind::UnsupportedMedia, message)))
+}
+
+/// Whether a body comes as it is.
+///
+/// # Errors
+/// 415: what inflates is not taken, or a small body could fill the memory.
+pub(super) fn check_plain(headers: &HeaderMap) -> Result<(), Failed> {
+    if !headers.contains_key(CONTENT_ENCODING) {
+        return Ok(());
+    }
+    let message = "a body with Content-Encoding is not taken; send it as it is";
     Err(unread(Error::new(Kind::UnsupportedMedia, message)))
 }
 
@@ -136,8 +146,8 @@ enum Content {
     Whole(Option<Bytes>),
     /// An answer as it comes.
     Stream(Box<AnswerStream>),
-    /// What happens to a job.
-    Events(JobEvents),
+    /// What happens to a job, or with a summary.
+    Events(Events),
 }
 
 impl fmt::Debug for Reply {
@@ -160,7 +170,7 @@ impl Reply {
         Self { content: Content::Stream(stream), _memory: None, _busy: None }
     }
 
-    pub(super) fn events(events: JobEvents) -> Self {
+    pub(super) fn events(events: Events) -> Self {
         Self { content: Content::Events(events), _memory: None, _busy: None }
     }
 

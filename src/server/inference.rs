@@ -66,7 +66,16 @@ pub(super) async fn serve(
     // It holds on to hyper's buffer too.
     drop(head);
     if let Some(order) = order {
-        let asking = jobs::Asking { route, query, body, beta, timeout, wishes, _memory: memory };
+        let asking = jobs::Asking {
+            route,
+            query,
+            body,
+            beta,
+            timeout,
+            wishes,
+            summary: None,
+            _memory: memory,
+        };
         return Box::pin(jobs::take(gateway, current, asked, caller, asking, order)).await;
     }
     Work { current, asked, wishes, strict, beta, began, _memory: memory }
@@ -140,7 +149,7 @@ impl Work<'_> {
         let door = self.asked.door();
         let (id, began, strict) = (self.asked.id.clone(), self.began, self.strict);
         let (beta, wishes) = (self.beta, self.wishes);
-        let job = ChatJob { door, request, sent, id, began, beta, strict, wishes };
+        let job = ChatJob { door, request, sent, id, began, beta, strict, splits: false, wishes };
         let answer = self.current.dispatch.chat(&job).await?;
         let whole = |body: Bytes, reservation| {
             respond::whole(body, respond::media(door)).map(|reply| reply.holding(reservation))
@@ -208,7 +217,7 @@ fn question(body: &[u8]) -> Result<&str, Error> {
 }
 
 /// The alias `default`, else the first model that a local provider lists.
-async fn default_model(dispatch: &Arc<Dispatch>) -> Result<String, Error> {
+pub(super) async fn default_model(dispatch: &Arc<Dispatch>) -> Result<String, Error> {
     if dispatch.config().models.contains_key("default") {
         return Ok("default".to_owned());
     }
@@ -296,7 +305,7 @@ fn embed_form(route: Route) -> &'static EmbedForm {
     }
 }
 
-fn check_depth(body: &[u8]) -> Result<(), Error> {
+pub(super) fn check_depth(body: &[u8]) -> Result<(), Error> {
     if too_deep(body, DEEPEST_JSON) {
         let message = format!("the body's JSON is nested deeper than {DEEPEST_JSON} levels");
         return Err(Error::invalid(message));
@@ -317,7 +326,7 @@ fn wishes(
 }
 
 /// The time that the client has, where it says.
-fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
     let Some(text) = header(headers, &TIMEOUT)? else { return Ok(None) };
     let wait = parse_wait(text).filter(|wait| !wait.is_zero());
     wait.map(Some).ok_or_else(|| {

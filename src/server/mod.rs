@@ -9,6 +9,7 @@ pub mod conn;
 
 mod admin;
 mod body;
+mod events;
 mod failed;
 mod gate;
 mod inference;
@@ -21,6 +22,7 @@ mod page;
 mod query;
 mod respond;
 mod route;
+mod summaries;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -47,10 +49,12 @@ use crate::server::failed::Failed;
 use crate::server::gate::Gate;
 use crate::server::names::{TARGET, X_REQUEST_ID};
 use crate::server::route::{Found, Route, Voice};
+use crate::summary::Summaries;
 use crate::telemetry::Metrics;
 
 pub use jobs::{Hands, export_line};
 pub use listen::{Listener, bind, serve};
+pub use summaries::summarize;
 
 /// What all connections share.
 pub struct Gateway {
@@ -63,6 +67,8 @@ pub struct Gateway {
     pub drain: Drain,
     /// Jobs.
     pub queue: Queue,
+    /// Who makes summaries.
+    pub summaries: Summaries,
     reload_error: Mutex<Option<String>>,
     began: Instant,
     ids: Ids,
@@ -84,18 +90,18 @@ impl Gateway {
     /// A gateway that serves `dispatch`'s configuration.
     pub fn new(
         dispatch: Arc<Dispatch>,
-        metrics: Arc<Metrics>,
-        budget: Arc<Budget>,
         drain: Drain,
         queue: Queue,
+        summaries: Summaries,
     ) -> Arc<Self> {
         let gate = Gate::new(dispatch.config());
         Arc::new(Self {
+            metrics: Arc::clone(dispatch.metrics()),
+            budget: Arc::clone(dispatch.budget()),
             current: RwLock::new(Arc::new(Current { dispatch, gate })),
-            metrics,
-            budget,
             drain,
             queue,
+            summaries,
             reload_error: Mutex::new(None),
             began: Instant::now(),
             ids: Ids::new(),
@@ -180,6 +186,7 @@ impl Gateway {
             | Route::JobResult
             | Route::JobRetry
             | Route::Jobs => jobs::serve(self, &current, asked, route, &caller, request).await,
+            Route::Summaries => summaries::serve(self, &current, asked, &caller, request).await,
             Route::Response | Route::ResponseCancel => {
                 jobs::background(self, route, &caller, &request).await
             }
@@ -227,7 +234,13 @@ impl Asked {
         let id = theirs.cloned().unwrap_or_else(|| gateway.ids.next());
         let path = request.uri().path();
         let route = route::of_path(path);
-        let voice = route.map_or_else(|| route::voice_of_unknown(path), Route::voice);
+        let voice = match route {
+            Some(Route::Summaries) if summaries::wants_text(request.headers()) => {
+                Voice::Door(Door::Ask)
+            }
+            Some(route) => route.voice(),
+            None => route::voice_of_unknown(path),
+        };
         Self { id, route, voice }
     }
 

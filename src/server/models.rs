@@ -30,7 +30,9 @@ pub(super) async fn list(
         if name != "*" {
             names.insert(name.clone());
         }
-        names.extend(alias.targets.iter().map(Target::to_string));
+        // What makes extracts is no model to chat with.
+        let is_model = |target: &&Target| !dispatch.config().builtins.contains(&target.provider);
+        names.extend(alias.targets.iter().filter(is_model).map(Target::to_string));
     }
     names.extend(dispatch.listings().targets());
     if headers.contains_key(&ANTHROPIC_VERSION) {
@@ -94,9 +96,11 @@ fn explain(dispatch: &Dispatch, route: &Route, locality: &str, plan: &Plan) -> V
             };
             taken |= step.verdict == Verdict::Take;
             let provider = dispatch.config().providers.get(&step.target.provider);
+            let is_builtin = dispatch.config().builtins.contains(&step.target.provider);
             let place = match provider.map(|provider| provider.place) {
                 Some(Place::Local) => "local",
                 Some(Place::Cloud) => "cloud",
+                None if is_builtin => "local",
                 None => "unknown",
             };
             json!({"target": step.target.to_string(), "place": place, "verdict": verdict, "why": why})

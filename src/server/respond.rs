@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Body;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chat::{Error, Kind};
 use crate::config::Place;
@@ -57,7 +57,7 @@ pub(super) fn status(kind: Kind) -> StatusCode {
 pub(super) fn error(voice: Voice, failed: &Failed) -> Response<Reply> {
     let mut response = match voice {
         Voice::Door(door) => whole(door.encode_error(&failed.error), media(door)),
-        Voice::Problem => whole(problem(&failed.error), PROBLEM),
+        Voice::Problem => whole(format!("{}\n", problem(&failed.error)), PROBLEM),
     };
     *response.status_mut() = status(failed.error.kind);
     let headers = response.headers_mut();
@@ -82,17 +82,16 @@ pub(super) fn error(voice: Voice, failed: &Failed) -> Response<Reply> {
 }
 
 /// An error as problem details (RFC 9457), with our word for it as `code`.
-fn problem(error: &Error) -> String {
+pub(super) fn problem(error: &Error) -> Value {
     let status = status(error.kind);
-    let problem = json!({
+    json!({
         "type": "about:blank",
         "title": status.canonical_reason(),
         "status": status.as_u16(),
         "code": error.kind.to_string(),
         "detail": error.message,
         "param": error.param,
-    });
-    format!("{problem}\n")
+    })
 }
 
 /// What a whole answer is, and an error.

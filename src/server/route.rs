@@ -42,6 +42,7 @@ pub(super) enum Route {
     ResponseCancel,
     Responses,
     Status,
+    Summaries,
 }
 
 /// One path: `{id}` stands for one segment, `{name}` at its end for anything.
@@ -58,7 +59,7 @@ const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const GET_PUT_DELETE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
 
-static PATHS: [Path; 36] = [
+static PATHS: [Path; 37] = [
     Path { path: "/v1/chat/completions", route: Route::Chat, methods: POST },
     Path { path: "/v1/completions", route: Route::Completions, methods: POST },
     Path { path: "/v1/responses", route: Route::Responses, methods: POST },
@@ -89,6 +90,7 @@ static PATHS: [Path; 36] = [
     Path { path: "/api/delete", route: Route::OllamaDelete, methods: DELETE },
     Path { path: "/api/blobs/{name}", route: Route::OllamaBlob, methods: POST },
     Path { path: "/v1/ask", route: Route::Ask, methods: POST },
+    Path { path: "/v1/summaries", route: Route::Summaries, methods: POST },
     Path { path: "/v1/models", route: Route::Models, methods: GET },
     Path { path: "/v1/models/{name}", route: Route::Model, methods: GET },
     Path { path: "/healthz", route: Route::Health, methods: GET },
@@ -124,7 +126,8 @@ impl Route {
             | Self::JobExport
             | Self::JobResult
             | Self::JobRetry
-            | Self::Jobs => Voice::Problem,
+            | Self::Jobs
+            | Self::Summaries => Voice::Problem,
             other => Voice::Door(other.door()),
         }
     }
@@ -161,7 +164,8 @@ impl Route {
             | Self::Models
             | Self::Page
             | Self::Ready
-            | Self::Status => Door::Chat,
+            | Self::Status
+            | Self::Summaries => Door::Chat,
         }
     }
 
@@ -177,7 +181,8 @@ impl Route {
             | Self::OllamaEmbed
             | Self::OllamaEmbeddings
             | Self::OllamaGenerate
-            | Self::Responses => Some(self.label()),
+            | Self::Responses
+            | Self::Summaries => Some(self.label()),
             Self::CountTokens
             | Self::Health
             | Self::Job
@@ -220,7 +225,7 @@ pub(super) fn voice_of_unknown(path: &str) -> Voice {
     match path {
         _ if path.starts_with("/api/") => Voice::Door(Door::OllamaChat),
         _ if path.starts_with("/v1/messages") => Voice::Door(Door::Messages),
-        _ if path.starts_with("/v1/jobs") => Voice::Problem,
+        _ if path.starts_with("/v1/jobs") || path.starts_with("/v1/summaries") => Voice::Problem,
         _ => Voice::Door(Door::Chat),
     }
 }
@@ -230,7 +235,7 @@ pub(super) fn voice_of_unknown(path: &str) -> Voice {
 pub(in crate::server) enum Voice {
     /// That of a dialect.
     Door(Door),
-    /// Jobs are nobody's dialect: their errors are problem details (RFC 9457).
+    /// Jobs and summaries are nobody's dialect: their errors are problem details (RFC 9457).
     Problem,
 }
 

@@ -49,6 +49,8 @@ pub struct Metrics {
     fallbacks: Counters<2>,
     retries: Counters<1>,
     sheds: Counters<1>,
+    summaries: Counters<1>,
+    summary_chunks: Counters<1>,
     tokens: Histograms<2>,
     durations: Histograms<2>,
     first_tokens: Histograms<1>,
@@ -99,6 +101,8 @@ impl Default for Metrics {
             fallbacks: Counters::default(),
             retries: Counters::default(),
             sheds: Counters::default(),
+            summaries: Counters::default(),
+            summary_chunks: Counters::default(),
             tokens: Histograms::new(&TOKENS),
             durations: Histograms::new(&SECONDS),
             first_tokens: Histograms::new(&SECONDS),
@@ -135,6 +139,14 @@ impl Metrics {
     /// An attempt at a target ended.
     pub fn attempt(&self, target: &str, outcome: &'static str) {
         self.attempts.add([target, outcome], 1);
+    }
+
+    /// A summary was made, of so many pieces of which each kind.
+    pub fn summary(&self, method: &'static str, chunks: &[(&'static str, u64)]) {
+        self.summaries.add([method], 1);
+        for (what, count) in chunks {
+            self.summary_chunks.add([what], *count);
+        }
     }
 
     /// A request went on to its next target.
@@ -198,6 +210,18 @@ impl Metrics {
             "Refused to keep within bounds.",
             ["what"],
             &self.sheds,
+        );
+        out.counters(
+            "edgehold_summaries_total",
+            "Summaries made, by method.",
+            ["method"],
+            &self.summaries,
+        );
+        out.counters(
+            "edgehold_summary_chunks_total",
+            "Pieces of documents, by what came of them.",
+            ["what"],
+            &self.summary_chunks,
         );
         out.histograms(
             "gen_ai_client_operation_duration_seconds",

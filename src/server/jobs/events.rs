@@ -1,21 +1,16 @@
 //! A job's changes as server-sent events (WHATWG HTML, section 9.2): each is the job as it then was.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body::Frame;
 
 use crate::queue::{JobKey, Watch};
 use crate::server::Gateway;
 use crate::server::body::Reply;
+use crate::server::events::{Events, Feed};
 use crate::server::failed::Failed;
 use crate::server::jobs::{known, view};
 use crate::server::names::{LAST_EVENT_ID, X_ACCEL_BUFFERING};
@@ -39,9 +34,8 @@ pub(super) async fn stream(
         return Ok(response);
     }
     let watch = gateway.queue.watch(&key);
-    let feed = Feed { gateway: Arc::clone(gateway), key, watch, seen };
-    let mut response =
-        Response::new(Reply::events(JobEvents { step: Some(Box::pin(feed.next())) }));
+    let feed = Changes { gateway: Arc::clone(gateway), key, watch, seen };
+    let mut response = Response::new(Reply::events(Events::of(feed)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -50,18 +44,15 @@ pub(super) async fn stream(
 }
 
 /// What the events are made of.
-struct Feed {
+struct Changes {
     gateway: Arc<Gateway>,
     key: JobKey,
     watch: Watch,
     seen: Option<String>,
 }
 
-/// What comes next, and what after it; nothing comes after the end.
-type Step = (Bytes, Option<Feed>);
-
-impl Feed {
-    async fn next(mut self) -> Step {
+impl Feed for Changes {
+    async fn next(mut self) -> (Bytes, Option<Self>) {
         loop {
             let changed = self.watch.changed();
             let job = match self.gateway.queue.job(self.key.clone()).await {
@@ -90,34 +81,5 @@ impl Feed {
                 }
             }
         }
-    }
-}
-
-/// The body of such a stream.
-pub(in crate::server) struct JobEvents {
-    step: Option<Pin<Box<dyn Future<Output = Step> + Send>>>,
-}
-
-impl fmt::Debug for JobEvents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JobEvents")
-    }
-}
-
-impl JobEvents {
-    /// The next piece.
-    pub(in crate::server) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(step) = &mut self.step else { return Poll::Ready(None) };
-        let (piece, feed) = ready!(step.as_mut().poll(cx));
-        self.step = feed.map(|feed| Box::pin(feed.next()) as _);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
-    }
-
-    /// Whether nothing more comes.
-    pub(in crate::server) fn has_ended(&self) -> bool {
-        self.step.is_none()
     }
 }

@@ -36,7 +36,6 @@ use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway, query};
 
 pub(super) use background::background;
-pub(super) use events::JobEvents;
 pub use export::export_line;
 pub(super) use order::Order;
 pub use run::Hands;

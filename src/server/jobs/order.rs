@@ -20,6 +20,7 @@ use crate::server::jobs::prefer::{Later, keyed_id, priority, refine};
 use crate::server::jobs::submit::Asking;
 use crate::server::names::ANTHROPIC_BETA;
 use crate::server::route::{self, Route};
+use crate::server::summaries::Head;
 
 /// How a job is to be kept and done.
 #[derive(Debug)]
@@ -163,6 +164,7 @@ pub(super) fn read(
         body: inner(route, body.body, text)?,
         beta: headers.get(&ANTHROPIC_BETA).filter(|_| route == Route::Messages).cloned(),
         timeout: None,
+        summary: (route == Route::Summaries).then(|| (Head::default(), None)),
         wishes: Wishes {
             locality: locality(headers, caller)?,
             end: Instant::now() + config.deadlines.total,

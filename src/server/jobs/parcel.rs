@@ -4,6 +4,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::server::summaries::Head;
+
 /// How a request was asked, beside its path and body.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RequestHead {
@@ -19,6 +21,9 @@ pub(super) struct RequestHead {
     /// Whether a better answer is to be looked for when there is one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) refine: bool,
+    /// Of a summary: what is known of its document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) summary: Option<Head>,
 }
 
 /// An answer's header fields, but those that every response has.

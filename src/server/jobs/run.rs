@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::chat::{Error, Kind};
 use crate::config::{Locality, Target};
+use crate::dialect::Door;
 use crate::dispatch::{Allowance, Only, Way, Wishes, budget_error};
 use crate::queue::{Answer, Ended, Lane, Lease, Opening, Run, Runner, Trouble};
 use crate::server::body::{COPIES, Reply};
@@ -21,11 +22,15 @@ use crate::server::jobs::lane::Wanted;
 use crate::server::jobs::parcel::{AnswerHead, RequestHead, pack, unpack};
 use crate::server::names::TARGET;
 use crate::server::route::{self, Route};
+use crate::server::summaries::{Head, Rerun, rerun};
 use crate::server::{Asked, Current, Gateway, query, respond};
 
 /// What of the grace is left to running jobs when the service stops: the rest is for their ends to
 /// be stored.
 const GRACE_SHARE: u32 = 2;
+
+/// As good as without an end: a job has its own.
+const NEVER: Duration = Duration::from_secs(366 * 86_400);
 
 /// The longest that a lane stays shut when nothing says how long it will.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -42,8 +47,7 @@ impl fmt::Debug for Hands {
 impl Runner for Hands {
     fn opening(&self, lane: &Lane) -> Opening {
         let Some(wanted) = Wanted::of(lane) else { return Opening::Open };
-        let way = self.0.dispatch().way(&wanted.model, wanted.locality, &wanted.only);
-        match way {
+        match wanted.way(&self.0.dispatch(), wanted.locality) {
             Way::Open => Opening::Open,
             Way::Shut(wait) => {
                 Opening::Shut(wait.and_then(|wait| u64::try_from(wait.as_millis()).ok()))
@@ -52,7 +56,8 @@ impl Runner for Hands {
     }
 
     async fn run(&self, lease: Lease) -> Run {
-        let allowance = Arc::new(Allowance::new(lease.calls));
+        let each = self.0.dispatch().config().queue.max_attempts;
+        let allowance = Arc::new(Allowance::for_steps(lease.calls, each));
         let current = self.0.current();
         let ended = match Doing::begin(&self.0, &current, &lease, &allowance) {
             Ok(doing) => doing.finish().await,
@@ -105,7 +110,11 @@ impl<'a> Doing<'a> {
         let (head, body) = unpack::<RequestHead>(lease.payload.clone()).ok_or_else(unreadable)?;
         let wanted = Wanted::of(&lease.lane).ok_or_else(unreadable)?;
         let id = HeaderValue::from_str(lease.key.id.as_str()).map_err(|_| unreadable())?;
-        let asked = Asked { id, route: Some(route), voice: route.voice() };
+        let voice = match &head.summary {
+            Some(summary) if summary.is_text => route::Voice::Door(Door::Ask),
+            _ => route.voice(),
+        };
+        let asked = Asked { id, route: Some(route), voice };
         Ok(Self { gateway, current, lease, allowance, route, head, body, wanted, asked })
     }
 
@@ -149,7 +158,7 @@ impl<'a> Doing<'a> {
             self.head.refine && self.wanted.only == Only::All && locality != Locality::Local;
         if first
             && let Ok(local) = locality.strictest(Locality::Local)
-            && self.current.dispatch.way(&self.wanted.model, local, &Only::All) == Way::Open
+            && self.wanted.way(&self.current.dispatch, local) == Way::Open
         {
             match self.ask(local).await {
                 Err(failed)
@@ -176,9 +185,34 @@ impl<'a> Doing<'a> {
             job: Some(Arc::clone(self.allowance)),
             only: self.wanted.only.clone(),
         };
+        if let Some(head) = &self.head.summary {
+            // Of its calls each has that time; of them there may be many.
+            let wishes = match self.head.timeout_ms {
+                None => Wishes { end: began + NEVER, ..wishes },
+                Some(_) => wishes,
+            };
+            return Box::pin(rerun(self.again(head, wishes))).await;
+        }
         let (current, asked) = (self.current, &self.asked);
         let work = Work { current, asked, wishes, strict: false, beta, began, _memory: memory };
         Box::pin(work.run(self.route, self.body.clone(), &self.query())).await
+    }
+
+    /// A summary, from where it stands.
+    fn again<'b>(&'b self, head: &'b Head, wishes: Wishes) -> Rerun<'b> {
+        Rerun {
+            gateway: self.gateway,
+            current: self.current,
+            head,
+            query: &self.head.query,
+            body: &self.body,
+            file: self.lease.file.as_ref(),
+            seq: self.lease.seq,
+            id: &self.asked.id,
+            name: &self.wanted.model,
+            wishes,
+            allowance: self.allowance,
+        }
     }
 
     /// What was the default model at the hand-over is named: who has it may be away now.
@@ -200,7 +234,8 @@ fn failed_run(
     let trouble =
         Trouble { code: failed.error.kind.to_string(), message: failed.error.message.clone() };
     let made = allowance.made();
-    let is_used_up = made > 0 && lease.is_last && allowance.is_used_up();
+    let is_last = lease.is_last || lease.stepwise;
+    let is_used_up = made > 0 && is_last && allowance.is_used_up();
     if may_come_right(failed.error.kind) && !is_used_up {
         let wait = match made {
             0 => failed.error.retry_after.or(Some(LOOK_AGAIN)),

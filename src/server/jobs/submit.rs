@@ -11,7 +11,9 @@ use crate::budget::Reservation;
 use crate::chat::{Error, Kind};
 use crate::config::Locality;
 use crate::dispatch::{Dispatch, Only, Wishes, wished};
-use crate::queue::{Enqueued, Fingerprint, Job, JobId, JobKey, QueueError, Submission, Which};
+use crate::queue::{
+    Enqueued, FileName, Fingerprint, Job, JobId, JobKey, QueueError, Submission, Which,
+};
 use crate::server::body::Reply;
 use crate::server::failed::Failed;
 use crate::server::gate::Caller;
@@ -23,7 +25,9 @@ use crate::server::jobs::{background, closed, owner_of, place, result, view, wai
 use crate::server::names::{IDEMPOTENT_REPLAYED, PREFERENCE_APPLIED};
 use crate::server::respond::{JSON, whole};
 use crate::server::route::Route;
+use crate::server::summaries::{self, Head};
 use crate::server::{Asked, Current, Gateway};
+use crate::summary::Arrived;
 
 /// A wait after which a queue that is full may have room.
 const FULL_WAIT: Duration = Duration::from_secs(30);
@@ -37,6 +41,8 @@ pub(in crate::server) struct Asking {
     /// The time that the client gives one run, where it says.
     pub(in crate::server) timeout: Option<Duration>,
     pub(in crate::server) wishes: Wishes,
+    /// Of a summary: what is known of its document, and its file, where it is not in the body.
+    pub(in crate::server) summary: Option<(Head, Option<Arrived>)>,
     pub(in crate::server) _memory: Reservation,
 }
 
@@ -114,12 +120,21 @@ async fn submit(
     gateway: &Arc<Gateway>,
     current: &Current,
     caller: &Caller,
-    asking: Asking,
+    mut asking: Asking,
     order: Order,
 ) -> Result<(Job, bool), Failed> {
     let dispatch = &current.dispatch;
     let path = asking.route.job_path().unwrap_or_default();
-    let (model, body) = examine(dispatch, asking.route, &asking.query, &asking.body).await?;
+    let (model, body) = match &asking.summary {
+        None => examine(dispatch, asking.route, &asking.query, &asking.body).await?,
+        Some((_, arrived)) => {
+            let has_file = arrived.is_some();
+            let (query, body) = (&asking.query, &asking.body);
+            let (model, place) = summaries::examine(dispatch, query, body, has_file).await?;
+            asking.wishes.locality = summaries::together(asking.wishes.locality, place);
+            (model, asking.body.clone())
+        }
+    };
     let wished = wished(&asking.wishes)?;
     let owner = owner_of(caller);
     let locality = match servable(dispatch, &model, &asking.wishes).await {
@@ -135,8 +150,10 @@ async fn submit(
         beta: asking.beta.as_ref().and_then(|it| it.to_str().ok()).map(str::to_owned),
         timeout_ms: asking.timeout.and_then(|it| u64::try_from(it.as_millis()).ok()),
         refine: order.refine,
+        summary: asking.summary.as_ref().map(|(head, _)| head.clone()),
     };
-    let wanted = Wanted { locality, only: Only::All, model };
+    let stepwise = asking.summary.is_some();
+    let wanted = Wanted { locality, only: Only::All, model, extracts: stepwise };
     let payload = pack(&head, &body);
     let id = order.id.unwrap_or_else(|| fresh_id(gateway));
     let submission = Submission {
@@ -149,8 +166,27 @@ async fn submit(
         priority: order.priority,
         ttl: order.ttl.unwrap_or(dispatch.config().queue.ttl),
         not_before: order.not_before,
+        stepwise,
+        file: None,
+        file_bytes: 0,
     };
-    enqueue(gateway, submission).await
+    match asking.summary {
+        Some((_, Some(arrived))) => with_file(gateway, submission, arrived).await,
+        _ => enqueue(gateway, submission).await,
+    }
+}
+
+/// A job whose document is a file: from its new name on it is the queue's.
+async fn with_file(
+    gateway: &Arc<Gateway>,
+    job: Submission,
+    arrived: Arrived,
+) -> Result<(Job, bool), Failed> {
+    let (file, file_bytes) = (FileName::fresh(), arrived.bytes);
+    let folder = gateway.summaries.spool()?.folder();
+    // Counted here until the queue counts it.
+    let _share = arrived.hand_over(file.path_in(folder)).await?;
+    enqueue(gateway, Submission { file: Some(file), file_bytes, ..job }).await
 }
 
 /// Where the model may be served by what is configured now.

@@ -36,6 +36,7 @@ pub(super) fn object(job: &Job) -> Value {
         "position": job.position,
         "attempts": job.calls,
         "crashes": job.crashes,
+        "steps": Some(job.steps).filter(|steps| *steps > 0),
         "accepted_at": job.accepted,
         "ended_at": job.ended,
         "expires_in_seconds": job.expires_in.as_secs(),
@@ -64,5 +65,6 @@ fn stored(it: &Stored) -> Value {
 /// What changes when something happens to a job: two that are alike need not be told apart.
 pub(super) fn version(job: &Job) -> String {
     let draft = if job.draft.is_some() { "d" } else { "" };
-    format!("{}-{}-{}{draft}", job.state.word(), job.calls, job.crashes)
+    let steps = if job.steps > 0 { format!("-{}", job.steps) } else { String::new() };
+    format!("{}-{}-{}{steps}{draft}", job.state.word(), job.calls, job.crashes)
 }
