@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -62,6 +63,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Summarise documents, by the running service or without one
+    Summarize(SummarizeArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -69,6 +72,13 @@ pub(super) enum Command {
     },
     /// Print the manual page, in roff
     Man,
+    /// Read standard input as a document: what the service starts itself
+    #[command(hide = true)]
+    ExtractDocument {
+        /// Words of the form name=value
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,6 +122,40 @@ pub(super) enum JobsCommand {
         #[command(flatten)]
         config: ConfigPath,
     },
+}
+
+/// What is to be summarised, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct SummarizeArgs {
+    /// Documents: text, Markdown, HTML, PDF, DOCX, EPUB, e-mail, CSV, JSON lines; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// An alias, PROVIDER/MODEL, or builtin/extractive for sentences of the document itself
+    #[arg(long, value_name = "NAME")]
+    pub(super) model: Option<String>,
+    /// short, medium, long, or words=N
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) length: Option<String>,
+    /// paragraph, bullets or headline
+    #[arg(long, value_name = "STYLE")]
+    pub(super) style: Option<String>,
+    /// The summary's language; else the document's
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(super) language: Option<String>,
+    /// A question or a topic that it is to be about
+    #[arg(long, value_name = "TEXT")]
+    pub(super) focus: Option<String>,
+    /// Never leave the device and its LAN
+    #[arg(long)]
+    pub(super) local_only: bool,
+    /// The documents' media type, where their names and bytes do not tell it
+    #[arg(long = "type", value_name = "MEDIA")]
+    pub(super) media: Option<String>,
+    /// Print all that is known of each summary, as a line of JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigPath,
 }
 
 /// A job by its id.

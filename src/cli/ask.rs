@@ -57,25 +57,44 @@ impl Said {
 /// # Errors
 /// Which address was asked, and what went wrong.
 pub(super) fn ask(config: &Config, what: &Ask<'_>) -> Result<Said, String> {
+    let (stream, host) = connect(config, PATIENCE)?;
+    exchange(stream, &request(what, &host)).map_err(|error| silent(config, &error))
+}
+
+/// A connection to the service, whatever carries it.
+pub(super) type Stream = Box<dyn ReadWrite>;
+
+/// Both ways.
+pub(super) trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
+/// Connects to the service. With the connection comes the name that its Host header has.
+///
+/// # Errors
+/// Which address was tried, and what went wrong.
+pub(super) fn connect(config: &Config, patience: Duration) -> Result<(Stream, String), String> {
     let listen = config.server.listen.first().ok_or("there is no listener to ask")?;
-    let asked = match listen {
+    let connected: io::Result<(Stream, String)> = match listen {
         Listen::Tcp(address) => {
             let address = reachable(*address);
             TcpStream::connect_timeout(&address, PATIENCE).and_then(|stream| {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                exchange(stream, &request(what, &address.to_string()))
+                stream.set_read_timeout(Some(patience))?;
+                Ok((Box::new(stream) as Stream, address.to_string()))
             })
         }
         Listen::Unix(socket) => UnixStream::connect(socket).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            exchange(stream, &request(what, "localhost"))
+            stream.set_read_timeout(Some(patience))?;
+            Ok((Box::new(stream) as Stream, "localhost".to_owned()))
         }),
     };
-    asked.map_err(|error| {
-        format!(
-            "edgehold does not answer at {listen} ({error}); is it running with this configuration?"
-        )
-    })
+    connected.map_err(|error| silent(config, &error))
+}
+
+fn silent(config: &Config, error: &io::Error) -> String {
+    let listen = config.server.listen.first().map(ToString::to_string).unwrap_or_default();
+    format!(
+        "edgehold does not answer at {listen} ({error}); is it running with this configuration?"
+    )
 }
 
 /// A listener on every address is asked at the loopback one.
@@ -89,17 +108,22 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn request(what: &Ask<'_>, host: &str) -> String {
-    let token = what.client.and_then(|client| client.token.read().ok());
-    let token = token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose()));
+    let token = token_line(what.client);
     let header = what.header.map(|header| format!("{header}\r\n"));
     let length = if what.method == "GET" { "" } else { "Content-Length: 0\r\n" };
     format!(
         "{} {} HTTP/1.1\r\nHost: {host}\r\n{}{}{length}Connection: close\r\n\r\n",
         what.method,
         what.path,
-        token.unwrap_or_default(),
+        token,
         header.unwrap_or_default()
     )
+}
+
+/// The header line that shows a client's token; nothing where there is none.
+pub(super) fn token_line(client: Option<&Client>) -> String {
+    let token = client.and_then(|client| client.token.read().ok());
+    token.map(|token| format!("Authorization: Bearer {}\r\n", token.expose())).unwrap_or_default()
 }
 
 fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Said> {

@@ -7,6 +7,7 @@ mod jobs;
 mod output;
 mod serve;
 mod status;
+mod summarize;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -19,6 +20,7 @@ use crate::app;
 use crate::cli::args::{Command, Shell};
 use crate::cli::output::{complain, print};
 use crate::config::{Config, ConfigError, Env, TARGET};
+use crate::summary::extract;
 
 pub use crate::cli::args::Args;
 
@@ -64,12 +66,14 @@ pub fn run(args: Args) -> ExitCode {
             status::explain(config.config.as_deref(), &model, locality, &env)
         }
         Command::Jobs { command } => jobs::run(command, &env),
+        Command::Summarize(args) => summarize::run(&args, &env),
         Command::Completions { shell } => print(match shell {
             Shell::Bash => include_str!("generated/edgehold.bash"),
             Shell::Fish => include_str!("generated/edgehold.fish"),
             Shell::Zsh => include_str!("generated/_edgehold"),
         }),
         Command::Man => print(include_str!("generated/edgehold.1")),
+        Command::ExtractDocument { words } => extract::child(words.into_iter()),
     };
     ExitCode::from(code)
 }

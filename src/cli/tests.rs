@@ -26,13 +26,22 @@ fn the_grammar_holds() {
     Args::command().debug_assert();
 }
 
+/// The grammar without what is hidden: completions would offer it.
+fn shown() -> clap::Command {
+    let all = Args::command();
+    let about = all.get_about().cloned().unwrap_or_default();
+    let commands: Vec<_> = all.get_subcommands().filter(is_shown).cloned().collect();
+    let shown = clap::Command::new("edgehold").version(env!("CARGO_PKG_VERSION")).about(about);
+    shown.subcommand_required(true).arg_required_else_help(true).subcommands(commands)
+}
+
 #[test]
 fn completions_are_those_of_the_grammar() {
     for (shell, name) in
         [(Shell::Bash, "edgehold.bash"), (Shell::Fish, "edgehold.fish"), (Shell::Zsh, "_edgehold")]
     {
         let mut text = Vec::new();
-        generate(shell, &mut Args::command(), "edgehold", &mut text);
+        generate(shell, &mut shown(), "edgehold", &mut text);
         check(name, &String::from_utf8(text).unwrap());
     }
 }
@@ -50,11 +59,15 @@ fn the_manual_page_is_that_of_the_grammar() {
     man.render_subcommands_section(&mut page).unwrap();
     let mut page = String::from_utf8(page).unwrap();
     page.push_str(".SH COMMANDS\n");
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command.get_subcommands().filter(is_shown) {
         page.push_str(&section(sub));
     }
     page.push_str(REST);
     check("edgehold.1", &page);
+}
+
+fn is_shown(sub: &&clap::Command) -> bool {
+    sub.get_name() != "help" && !sub.is_hide_set()
 }
 
 /// One command with its arguments, as a list entry each.

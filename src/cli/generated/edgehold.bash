@@ -40,6 +40,9 @@ _edgehold() {
             edgehold,status)
                 cmd="edgehold__subcmd__status"
                 ;;
+            edgehold,summarize)
+                cmd="edgehold__subcmd__summarize"
+                ;;
             edgehold__subcmd__help,check)
                 cmd="edgehold__subcmd__help__subcmd__check"
                 ;;
@@ -63,6 +66,9 @@ _edgehold() {
                 ;;
             edgehold__subcmd__help,status)
                 cmd="edgehold__subcmd__help__subcmd__status"
+                ;;
+            edgehold__subcmd__help,summarize)
+                cmd="edgehold__subcmd__help__subcmd__summarize"
                 ;;
             edgehold__subcmd__help__subcmd__jobs,cancel)
                 cmd="edgehold__subcmd__help__subcmd__jobs__subcmd__cancel"
@@ -131,7 +137,7 @@ _edgehold() {
 
     case "${cmd}" in
         edgehold)
-            opts="-h -V --help --version serve check status explain jobs completions man help"
+            opts="-h -V --help --version serve check status explain jobs summarize completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,7 +205,7 @@ _edgehold() {
             return 0
             ;;
         edgehold__subcmd__help)
-            opts="serve check status explain jobs completions man help"
+            opts="serve check status explain jobs summarize completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -395,6 +401,20 @@ _edgehold() {
             return 0
             ;;
         edgehold__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgehold__subcmd__help__subcmd__summarize)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -689,6 +709,48 @@ _edgehold() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        edgehold__subcmd__summarize)
+            opts="-h --model --length --style --language --focus --local-only --type --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --length)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --style)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --language)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --focus)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -31,6 +31,7 @@ complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "check" -d 'Check 
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "status" -d 'Show how the running service stands'
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "explain" -d 'Show which target would answer for a model now, and why the others would not'
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "jobs" -d 'Look after the jobs of the queue'
+complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "summarize" -d 'Summarise documents, by the running service or without one'
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "man" -d 'Print the manual page, in roff'
 complete -c edgehold -n "__fish_edgehold_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -77,16 +78,27 @@ complete -c edgehold -n "__fish_edgehold_using_subcommand jobs; and __fish_seen_
 complete -c edgehold -n "__fish_edgehold_using_subcommand jobs; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Try a job again that failed, expired or was cancelled'
 complete -c edgehold -n "__fish_edgehold_using_subcommand jobs; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print every job with its request and answer, each as a line of JSON'
 complete -c edgehold -n "__fish_edgehold_using_subcommand jobs; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l model -d 'An alias, PROVIDER/MODEL, or builtin/extractive for sentences of the document itself' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l length -d 'short, medium, long, or words=N' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l style -d 'paragraph, bullets or headline' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l language -d 'The summary\'s language; else the document\'s' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l focus -d 'A question or a topic that it is to be about' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l type -d 'The documents\' media type, where their names and bytes do not tell it' -r
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l local-only -d 'Never leave the device and its LAN'
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -l json -d 'Print all that is known of each summary, as a line of JSON'
+complete -c edgehold -n "__fish_edgehold_using_subcommand summarize" -s h -l help -d 'Print help'
 complete -c edgehold -n "__fish_edgehold_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c edgehold -n "__fish_edgehold_using_subcommand man" -s h -l help -d 'Print help'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "serve" -d 'Serve until a signal ends it (SIGHUP reloads the configuration)'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "check" -d 'Check the configuration and print it with all defaults, secrets masked'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "status" -d 'Show how the running service stands'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "explain" -d 'Show which target would answer for a model now, and why the others would not'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "jobs" -d 'Look after the jobs of the queue'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "man" -d 'Print the manual page, in roff'
-complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "serve" -d 'Serve until a signal ends it (SIGHUP reloads the configuration)'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "check" -d 'Check the configuration and print it with all defaults, secrets masked'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "status" -d 'Show how the running service stands'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "explain" -d 'Show which target would answer for a model now, and why the others would not'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "jobs" -d 'Look after the jobs of the queue'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "summarize" -d 'Summarise documents, by the running service or without one'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "man" -d 'Print the manual page, in roff'
+complete -c edgehold -n "__fish_edgehold_using_subcommand help; and not __fish_seen_subcommand_from serve check status explain jobs summarize completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c edgehold -n "__fish_edgehold_using_subcommand help; and __fish_seen_subcommand_from jobs" -f -a "list" -d 'List the jobs of all clients, in the order in which they were accepted'
 complete -c edgehold -n "__fish_edgehold_using_subcommand help; and __fish_seen_subcommand_from jobs" -f -a "show" -d 'Show how a job stands'
 complete -c edgehold -n "__fish_edgehold_using_subcommand help; and __fish_seen_subcommand_from jobs" -f -a "result" -d 'Print a job\'s answer as the client would get it'
