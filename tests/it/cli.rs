@@ -31,7 +31,7 @@ impl From<Output> for Ran {
 }
 
 /// Runs it beside the runtime, which has fakes to serve in the meantime.
-async fn ran(mut command: Command) -> Ran {
+pub async fn ran(mut command: Command) -> Ran {
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
     output.expect("the binary under test does not start").into()
 }

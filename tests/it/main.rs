@@ -44,6 +44,7 @@ mod schema;
 mod slot;
 mod smuggling;
 mod streams;
+mod summaries;
 mod support;
 mod tools;
 mod upstream;

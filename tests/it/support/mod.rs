@@ -9,6 +9,7 @@ pub mod matrix;
 pub mod ollama;
 pub mod openai;
 pub mod pair;
+pub mod reader;
 pub mod reply;
 pub mod serve;
 pub mod setup;

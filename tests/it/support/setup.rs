@@ -137,6 +137,8 @@ impl Setup {
             .arg(&config)
             // No two gateways of the suite share a queue, unless a test has it so.
             .env("STATE_DIRECTORY", self.folder.0.join("state"))
+            // Under an emulator its own child needs the emulator too.
+            .envs(std::env::var_os("EDGEHOLD_RUNNER").map(|runner| ("EDGEHOLD_RUNNER", runner)))
             .envs(self.env.iter().cloned())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
