@@ -6,8 +6,6 @@ after the last one, a card may have kept any, some sectors of any, or something 
 """
 
 import mmap
-import os
-import random
 import struct
 from dataclasses import dataclass
 
