@@ -14,7 +14,7 @@ use crate::budget::Budget;
 use crate::chat::{Error, Kind as ErrorKind};
 use crate::config::Config;
 use crate::dispatch::budget_error;
-use crate::summary::extract::{self, Kind, Limits, Program, Refused, Report};
+use crate::summary::extract::{self, Kind, Limits, Program, Refused, Report, charset_of};
 use crate::summary::spool::{Share, Spool};
 use crate::summary::text::Text;
 
@@ -99,7 +99,7 @@ impl Reading {
         let out = text.file.try_clone().map_err(|error| failed(&error.to_string()))?;
         let charset = match document.content {
             Content::Text(_) => Some("utf-8"),
-            Content::File(..) => charset(document.media.as_deref()),
+            Content::File(..) => document.media.as_deref().and_then(charset_of),
         };
         let report = extract::extract(&self.program, kind, charset, file, out, &limits).await;
         let report = report.map_err(refused)?;
@@ -151,14 +151,6 @@ fn kind_of(document: &Document, file: &File) -> Result<Kind, Error> {
     Kind::of(document.media.as_deref(), document.name.as_deref(), head).map_err(refused)
 }
 
-/// The charset that a media type names.
-fn charset(media: Option<&str>) -> Option<&str> {
-    let parameters = media?.split(';').skip(1);
-    let named = parameters.filter_map(|parameter| parameter.split_once('='));
-    let mut charsets = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    charsets.next().map(|(_, value)| value.trim().trim_matches('"'))
-}
-
 fn refused(refused: Refused) -> Error {
     match refused {
         Refused::Unsupported(why) => Error::new(ErrorKind::UnsupportedMedia, why),
@@ -184,7 +176,7 @@ mod tests {
             ("text/plain", None),
         ];
         for (media, want) in table {
-            assert_eq!(charset(Some(media)), want, "{media}");
+            assert_eq!(charset_of(media), want, "{media}");
         }
     }
 }
