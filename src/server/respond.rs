@@ -16,8 +16,11 @@ use crate::config::Place;
 use crate::dialect::Door;
 use crate::dispatch::Trail;
 use crate::server::body::Reply;
+use crate::server::events::Events;
 use crate::server::failed::Failed;
-use crate::server::names::{ATTEMPTS, LOCALITY, REQUEST_ID, TARGET, X_REQUEST_ID, X_SHOULD_RETRY};
+use crate::server::names::{
+    ATTEMPTS, LOCALITY, REQUEST_ID, TARGET, X_ACCEL_BUFFERING, X_REQUEST_ID, X_SHOULD_RETRY,
+};
 use crate::server::route::Voice;
 
 /// Media types that we send.
@@ -25,7 +28,7 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
-pub(super) const EVENTS: &str = "text/event-stream";
+const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
 
 /// The status of each kind of error.
@@ -127,6 +130,16 @@ pub(super) fn whole(body: impl Into<Bytes>, media: &'static str) -> Response<Rep
     // All that an answer has, in one allocation.
     headers.reserve(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+/// A response of events, which no proxy between us and the client must gather.
+pub(super) fn events(events: Events) -> Response<Reply> {
+    let mut response = Response::new(Reply::events(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     response
 }
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::queue::{JobKey, Watch};
 use crate::server::Gateway;
@@ -13,8 +12,8 @@ use crate::server::body::Reply;
 use crate::server::events::{Events, Feed};
 use crate::server::failed::Failed;
 use crate::server::jobs::{known, view};
-use crate::server::names::{LAST_EVENT_ID, X_ACCEL_BUFFERING};
-use crate::server::respond::EVENTS;
+use crate::server::names::LAST_EVENT_ID;
+use crate::server::respond;
 
 /// How often a client that nothing is said to is looked after.
 const STILL_HERE: Duration = Duration::from_secs(15);
@@ -35,12 +34,7 @@ pub(super) async fn stream(
     }
     let watch = gateway.queue.watch(&key);
     let feed = Changes { gateway: Arc::clone(gateway), key, watch, seen };
-    let mut response = Response::new(Reply::events(Events::of(feed)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(respond::events(Events::of(feed)))
 }
 
 /// What the events are made of.

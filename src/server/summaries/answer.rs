@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response};
 use serde_json::json;
 use tokio::sync::watch;
@@ -14,8 +13,7 @@ use crate::dispatch::Trail;
 use crate::server::body::Reply;
 use crate::server::events::{Events, Feed};
 use crate::server::failed::Failed;
-use crate::server::names::X_ACCEL_BUFFERING;
-use crate::server::respond::{self, EVENTS, JSON, TEXT, with_trail};
+use crate::server::respond::{self, JSON, TEXT, with_trail};
 use crate::server::summaries::Work;
 use crate::server::summaries::accept::Accept;
 use crate::summary::{Progress, Summary};
@@ -55,12 +53,7 @@ pub(super) fn events(work: Work) -> Response<Reply> {
             Err(failed) => event("error", &problem(&failed)),
         }
     });
-    let mut response = Response::new(Reply::events(Events::of(Making { making, progress })));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(&X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    response
+    respond::events(Events::of(Making { making, progress }))
 }
 
 fn event(name: &str, data: &str) -> Bytes {
