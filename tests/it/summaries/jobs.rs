@@ -51,7 +51,7 @@ fn a_job_is_handed_in_as_everything_is() {
             assert_eq!(result.json()["id"], *id);
             assert!(prompt(fake.chats().last().unwrap()).contains("about 60 words"));
         }
-        until_true("no document is left", || gateway.documents().is_empty()).await;
+        gateway.until_documents(0).await;
         let bad = job(SUMMARIES, &json!({"text": DOCUMENT, "style": "song"}));
         let refused = gateway.put_job("bad", &bad).await.expect(400);
         assert!(refused.json()["detail"].as_str().unwrap().contains("bullets"));
@@ -103,15 +103,15 @@ fn the_same_key_is_the_same_job_and_another_document_is_refused() {
             let refused = ask(query, text).await.expect(422);
             assert_eq!(refused.header("content-type"), Some("application/problem+json"));
         }
-        let files = gateway.documents();
-        assert!(files.len() == 1 && files[0].starts_with("job-"), "{files:?}");
+        gateway.until_documents(1).await;
+        assert!(gateway.documents()[0].starts_with("job-"), "{:?}", gateway.documents());
         fake.release();
         let id = first.json()["id"].as_str().unwrap().to_owned();
         gateway.until_ended(&id, "succeeded").await;
         let done = ask("", DOCUMENT).await.expect(200);
         assert_eq!(done.header("idempotent-replayed"), Some("true"));
         ask("", "Another document.").await.expect(422);
-        until_true("no document is left", || gateway.documents().is_empty()).await;
+        gateway.until_documents(0).await;
         assert_eq!(fake.chats().len(), 1);
     });
 }
@@ -124,7 +124,7 @@ fn a_document_goes_with_its_job() {
         let kept = gateway.later("", &TEXT, DOCUMENT.as_bytes()).await;
         until_true("it is asked for", || fake.chats().len() == 1).await;
         let gone = gateway.later("", &TEXT, b"Another one.").await;
-        assert_eq!(gateway.documents().len(), 2);
+        gateway.until_documents(2).await;
         // Cancelled it can be tried again, and deleted it is gone.
         for id in [&kept, &gone] {
             gateway.delete(&at(id)).await.expect(200);
@@ -132,12 +132,12 @@ fn a_document_goes_with_its_job() {
         fake.until_gone(1).await;
         gateway.until_state(&kept, "cancelled").await;
         gateway.delete(&at(&gone)).await.expect(204);
-        until_true("one is left", || gateway.documents().len() == 1).await;
+        gateway.until_documents(1).await;
         gateway.post(&format!("{}/retry", at(&kept)), &json!({})).await.expect(202);
         fake.release();
         gateway.until_ended(&kept, "succeeded").await;
         assert_eq!(gateway.result(&kept).await.expect(200).json()["summary"], "FACT-7");
-        until_true("none is left", || gateway.documents().is_empty()).await;
+        gateway.until_documents(0).await;
     });
 }
 
@@ -187,7 +187,7 @@ fn a_job_waits_for_its_model_and_goes_on_by_itself() {
         let job = gateway.until_ended(&listed, "succeeded").await;
         assert_eq!(job["target"], "builtin/extractive");
         assert_eq!(gateway.job(&waits).await["state"], "queued");
-        assert_eq!(gateway.documents().len(), 1);
+        gateway.until_documents(1).await;
         fake.up();
         let job = gateway.until_ended(&waits, "succeeded").await;
         assert_eq!(job["target"], "local/tiny");
@@ -241,13 +241,13 @@ fn a_draft_from_the_device_is_bettered() {
         let draft = gateway.get(&format!("{}/result?wait=20", at(&id))).await.expect(200);
         assert_eq!(draft.header("x-edgehold-provisional"), Some("true"));
         assert_eq!(draft.json()["method"], "map_reduce");
-        assert_eq!(gateway.documents().len(), 1, "the better one needs it");
+        gateway.until_documents(1).await;
         cloud.up();
         let done = gateway.until_ended(&id, "succeeded").await;
         assert_eq!(done["target"], "cloud/x");
         let result = gateway.result(&id).await.expect(200).json();
         assert_eq!((&result["method"], &result["target"]), (&json!("single"), &json!("cloud/x")));
-        until_true("none is left", || gateway.documents().is_empty()).await;
+        gateway.until_documents(0).await;
     });
 }
 
@@ -268,7 +268,7 @@ fn a_job_of_a_model_that_is_out_of_order_ends_and_can_be_tried_again() {
             let result = gateway.result(&id).await;
             assert!(matches!(result.status(), 400 | 500), "{}", result.text());
             assert!(result.text().contains("out of order"), "{}", result.text());
-            assert_eq!(gateway.documents().len(), 1, "it may be tried again");
+            gateway.until_documents(1).await;
             cloud.answer(openai::CHAT, crate::support::reader::told);
             gateway.post(&format!("{}/retry", at(&id)), &json!({})).await.expect(202);
             gateway.until_ended(&id, "succeeded").await;

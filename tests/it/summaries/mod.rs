@@ -18,7 +18,7 @@ mod spool;
 use std::fs;
 
 use crate::support::reader::is_map;
-use crate::support::{Answer, Gateway, NO_RETRY, Ollama, OpenAi, Seen, alias, at, openai};
+use crate::support::{Answer, Gateway, NO_RETRY, Ollama, OpenAi, Seen, alias, at, openai, until_true};
 
 /// The path.
 pub const SUMMARIES: &str = "/v1/summaries";
@@ -68,6 +68,11 @@ impl Gateway {
         let folder = self.folder().join("state/documents");
         let all = fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
         all.map(|name| name.into_string().unwrap()).collect()
+    }
+
+    /// Waits for so many files: one may outlive the answer that does away with it by a moment.
+    pub async fn until_documents(&self, count: usize) {
+        until_true("so many documents are left", || self.documents().len() == count).await;
     }
 }
 

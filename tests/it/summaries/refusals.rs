@@ -59,7 +59,8 @@ fn options_that_cannot_be_are_named() {
         }
         let long = format!("{SUMMARIES}?focus={}", "x".repeat(1001));
         assert_problem(&gateway.ask("POST", &long, &TEXT, b"x").await, 400, "1000", "a long focus");
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
     });
 }
 
@@ -105,7 +106,8 @@ fn bodies_that_are_no_document_are_refused() {
             assert!(told.contains(word), "{why}: {word} in {problem}");
             assert_problem(&answer, 400, "", why);
         }
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
     });
 }
 
@@ -120,7 +122,8 @@ fn what_inflates_is_refused() {
                 assert_problem(&answer, 415, "Content-Encoding", encoding);
             }
         }
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
     });
 }
 
@@ -172,7 +175,8 @@ fn a_document_that_is_too_large_is_refused_and_leaves_nothing() {
             let answer = gateway.ask("POST", SUMMARIES, &[FORM], &parts).await;
             assert_problem(&answer, 413, "max_document", &format!("in a form, {round}"));
         }
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
         // What fits to the byte is taken, and finds room.
         let text = paragraphs(300);
         if !emulated() {
@@ -201,7 +205,8 @@ fn a_document_that_breaks_off_leaves_nothing() {
             (gateway.status().await["connections"] == 1).then_some(())
         })
         .await;
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
         assert_eq!(gateway.listed("").await, [""; 0]);
         gateway.summarise("", "Short and whole.").await.expect(200);
     });
@@ -225,7 +230,8 @@ fn what_is_no_file_in_a_form_is_not_held() {
             let answer = gateway.ask("POST", SUMMARIES, &[FORM], &body).await;
             assert_problem(&answer, 400, "beside", why);
         }
-        assert_eq!((fake.chats().len(), gateway.documents()), (0, vec![]));
+        gateway.until_documents(0).await;
+        assert_eq!(fake.chats().len(), 0);
         // However long the file is.
         let parts = form(&[(FILE, &paragraphs(2000)), ("name=\"length\"", "short")]);
         let path = format!("{SUMMARIES}?model=builtin/extractive");

@@ -60,7 +60,7 @@ fn a_document_comes_in_its_own_type() {
             let answer = gateway.ask("POST", SUMMARIES, headers, DOCUMENT.as_bytes()).await;
             assert_summary(&answer, &fake, &format!("{headers:?}"));
         }
-        assert_eq!(gateway.documents(), [""; 0]);
+        gateway.until_documents(0).await;
     });
 }
 
@@ -101,7 +101,7 @@ fn a_document_comes_in_a_form() {
             let asked = prompt(fake.chats().last().unwrap());
             assert_eq!(asked.contains("30 words"), parts.contains(&length), "{why}");
         }
-        assert_eq!(gateway.documents(), [""; 0]);
+        gateway.until_documents(0).await;
     });
 }
 

@@ -61,7 +61,7 @@ async fn assert_whole(gateway: &Gateway, id: &str, text: &str) -> Value {
     assert_eq!(coverage["bytes"], coverage["bytes_summarised"], "{coverage}");
     assert_eq!(coverage["chunks"], coverage["chunks_summarised"], "{coverage}");
     assert_eq!(facts(summary["summary"].as_str().unwrap()), facts(text));
-    until_true("no document is left", || gateway.documents().is_empty()).await;
+    gateway.until_documents(0).await;
     summary
 }
 
@@ -87,7 +87,7 @@ fn after_a_power_cut_a_job_goes_on_with_the_next_chunk() {
             assert_eq!(asked[3][..99], asked[4][..99], "the one that was under way is done again");
             let chunks = summary["coverage"]["chunks"].as_u64().unwrap();
             assert_eq!(asked.len() as u64, chunks + 1);
-            assert_eq!(gateway.documents(), [""; 0]);
+            gateway.until_documents(0).await;
         }
     });
 }

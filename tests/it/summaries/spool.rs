@@ -70,16 +70,16 @@ fn a_full_quota_is_said_and_has_room_again_when_a_job_goes() {
             let detail = full.json()["detail"].as_str().unwrap().to_owned();
             assert!(detail.contains("quota") && detail.contains("[summaries]"), "{detail}");
         }
-        assert_eq!(gateway.documents().len(), 1);
+        gateway.until_documents(1).await;
         // What has room is still taken.
         let small = gateway.later("", &TEXT, b"A short one (FACT-1).").await;
         gateway.delete(&at(&first)).await.expect(200);
         gateway.delete(&at(&first)).await.expect(204);
-        until_true("its file is gone", || gateway.documents().len() == 1).await;
+        gateway.until_documents(1).await;
         let again = gateway.later("", &TEXT, large.as_bytes()).await;
         fake.release();
         gateway.until_ended(&small, "succeeded").await;
         gateway.until_ended(&again, "succeeded").await;
-        until_true("none is left", || gateway.documents().is_empty()).await;
+        gateway.until_documents(0).await;
     });
 }
