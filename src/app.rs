@@ -1,5 +1,5 @@
 //! The composition root: a checked configuration becomes parts, the parts become tasks, and a
-//! signal ends them. The only file that may name every module.
+//! signal ends them. The only module that may name every other.
 //!
 //! | task | waits for |
 //! | --- | --- |
@@ -8,9 +8,12 @@
 //! | prober | the health of a provider, its next probe, the probes under way |
 //! | network watch | the kernel, the drain |
 //! | clock keeper | a minute, the drain |
-//! | watchdog | half the interval that systemd gave, the queue's thread |
+//! | reporter | ten seconds or half the interval that systemd gave, the queue's thread |
+//! | pace keeper | a minute, the drain |
 //! | worker, and one task a job that runs | the queue's line, the targets, the drain |
 //! | `serve` itself | signals |
+
+mod systemd;
 
 use std::convert::Infallible;
 use std::io;
@@ -25,12 +28,14 @@ use tokio::sync::watch;
 use crate::budget::{self, Budget};
 use crate::config::{Config, ConfigError};
 use crate::dispatch::Dispatch;
-use crate::lifecycle::{Drain, Notify, NotifyEnv, Signal, Signals, Tasks};
+use crate::lifecycle::{Drain, Notify, Signal, Signals, Tasks};
 use crate::provider::{Clock, NetworkChanges, Providers, Upstream};
 use crate::queue::{self, Archive, Durability, Limits, Place, Queue, Weak};
-use crate::server::{self, Gateway, Hands};
+use crate::server::{self, Gateway, Hands, ListenError};
 use crate::summary::{Document, Progress, Summaries};
 use crate::telemetry::{Metrics, log};
+
+pub use systemd::{Given, hold_back};
 
 /// Memory that the program takes whatever is asked of it: code, tables, the runtime, SQLite. The rest
 /// of the cap is the budget, but for what the queue knows of each job without asking the database.
@@ -55,7 +60,7 @@ const LOOKUP_STACK_BYTES: usize = 256 * 1024;
 pub enum AppError {
     /// A listener could not be bound.
     #[error("{0}")]
-    Listen(io::Error),
+    Listen(ListenError),
     /// A part of the configuration that only shows when it is used: a certificate file, a header.
     #[error("{0}")]
     Parts(io::Error),
@@ -68,9 +73,11 @@ impl AppError {
     /// The exit code, by sysexits.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Listen(error) if error.kind() == io::ErrorKind::PermissionDenied => 77,
-            Self::Listen(_) => 69,
-            Self::Parts(_) => 78,
+            Self::Listen(ListenError::Bind(_, error)) => match error.kind() {
+                io::ErrorKind::PermissionDenied => 77,
+                _ => 69,
+            },
+            Self::Listen(ListenError::Passed(_)) | Self::Parts(_) => 78,
             Self::Runtime(_) => 71,
         }
     }
@@ -84,9 +91,9 @@ impl AppError {
 pub fn serve(
     config: Config,
     reload: impl Fn() -> Result<Config, ConfigError> + Send + 'static,
-    env: &NotifyEnv,
+    given: Given,
 ) -> Result<(), AppError> {
-    runtime()?.block_on(run(config, reload, Notify::new(env)))
+    runtime()?.block_on(run(config, reload, given))
 }
 
 fn runtime() -> Result<Runtime, AppError> {
@@ -103,14 +110,16 @@ fn runtime() -> Result<Runtime, AppError> {
 async fn run(
     config: Config,
     reload: impl Fn() -> Result<Config, ConfigError>,
-    notify: Notify,
+    given: Given,
 ) -> Result<(), AppError> {
     let mut signals = Signals::new().map_err(AppError::Runtime)?;
+    let notify = Notify::new(&given.notify);
     let tasks = Tasks::new();
     let parts = Parts { config: Arc::new(config), background: Tasks::new(), clock: Arc::default() };
-    let listeners = server::bind(&parts.config.server).map_err(AppError::Listen)?;
+    let listeners = server::bind(&parts.config.server, given.passed).map_err(AppError::Listen)?;
     let queue = start_queue(&parts.config).map_err(AppError::Runtime)?;
     let gateway = parts.gateway(queue.clone()).map_err(AppError::Parts)?;
+    notify.tick(false, Some("opening the queue's database"));
     queue.opened().await;
     if let Ok(Some(late)) = queue.remembered().await {
         parts.clock.raise(late);
@@ -122,13 +131,14 @@ async fn run(
         "ready"
     );
     tasks.spawn(server::serve(Arc::clone(&gateway), listeners, tasks.clone()));
-    tasks.spawn(watch_dog(notify.clone(), gateway.drain.clone(), queue.clone()));
+    tasks.spawn(systemd::tell(notify.clone(), Arc::clone(&gateway)));
+    tasks.spawn(systemd::keep_pace(given.pace, gateway.drain.clone()));
     start_tasks(&gateway, &queue, &parts.clock, &tasks);
-    notify.ready();
+    notify.ready(&server::standing(&gateway));
     while let Signal::Reload = signals.next().await {
         notify.reloading();
         apply(&gateway, &parts, reload());
-        notify.ready();
+        notify.ready(&server::standing(&gateway));
     }
     notify.stopping();
     stop(&gateway, &tasks, &mut signals).await;
@@ -249,26 +259,21 @@ fn apply(gateway: &Gateway, parts: &Parts, loaded: Result<Config, ConfigError>) 
         }
         Err(error) => {
             tracing::error!(%error, "the new configuration is refused; the old one stays");
-            gateway.reload_failed(Some(error));
+            gateway.reload_failed(error);
         }
     }
     old.wake_prober();
 }
 
-/// Tells systemd that the event loop turns and the queue's thread answers.
-async fn watch_dog(notify: Notify, drain: Drain, queue: Queue) {
-    let Some(interval) = notify.watchdog_interval() else { return };
-    let mut ticks = tokio::time::interval(interval);
-    loop {
-        tokio::select! {
-            () = drain.started() => return,
-            _ = ticks.tick() => {
-                if queue.ping().await.is_ok() {
-                    notify.watchdog();
-                }
-            }
-        }
-    }
+/// What is to be said of a cap that cannot be reached here; `None` where it can.
+pub fn memory_warning(config: &Config) -> Option<String> {
+    let (cap, limit) = (config.memory.cap, budget::cgroup_limit()?);
+    (limit < cap).then(|| {
+        format!(
+            "memory.cap is {cap} bytes, but this cgroup has no more than {limit} (MemoryMax= of the \
+             unit): the lower counts; change both together"
+        )
+    })
 }
 
 /// Probes providers that are worth it, under the configuration that is served now.

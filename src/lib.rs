@@ -53,7 +53,7 @@
 //! | 0 | [`chat`] | the neutral vocabulary: requests, events, usage, errors | data only |
 //! | 0 | [`config`] | the TOML as checked types with every default; secrets | the only reader of TOML and, with the command line, of the environment |
 //! | 0 | [`budget`] | bytes of memory to give out | |
-//! | 0 | [`lifecycle`] | signals, drain, tasks, what systemd is told | |
+//! | 0 | [`lifecycle`] | signals, drain, tasks; what systemd gives and is told | |
 //! | 0 | [`random`] | what nobody has to foresee: ids, jitter | |
 //!
 //! One step is sideways: `provider` says in `router`'s words how an attempt ended
@@ -113,6 +113,8 @@
 //!   `config::describe`, and one of `config/edgehold.toml`: tests hold the four together.
 //! - A change of the database is another step of `MIGRATIONS` in `queue::store::schema`; those that are
 //!   there stay as they are, because devices have run them.
+//! - What systemd is to do differently is a line of `systemd/` with its reason, and a rule in
+//!   `tests/systemd/units.py` with the change that breaks it.
 //! - A rule for choosing targets belongs in [`router`], with a row in its tables.
 //! - A figure to hold is a row of `aims` in `tests/bench/report.py`; `scripts/bench` measures it.
 //!   What grows the hot path by more than 3 % of its instructions fails `scripts/test`, until

@@ -1,18 +1,22 @@
-//! Start, stop and reload: signals, the drain, tasks that it waits for, and what systemd is told.
+//! Start, stop and reload: signals, the drain, tasks that it waits for, and what systemd gives and is
+//! told.
 
-use std::ffi::OsString;
-use std::fmt;
+mod notify;
+mod pace;
+mod passed;
+
 use std::future::Future;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal as UnixSignal, SignalKind, signal};
 use tokio::sync::{Notify as Wake, watch};
+
+pub use notify::{Notify, NotifyEnv};
+pub use pace::Pace;
+pub use passed::{Passed, PassedSocket};
 
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,84 +142,6 @@ impl Drop for Running {
     }
 }
 
-/// What systemd put into the environment.
-#[derive(Debug, Clone, Default)]
-pub struct NotifyEnv {
-    /// `NOTIFY_SOCKET`
-    pub socket: Option<OsString>,
-    /// `WATCHDOG_USEC`
-    pub watchdog_usec: Option<String>,
-    /// `WATCHDOG_PID`
-    pub watchdog_pid: Option<String>,
-    /// Whether stderr goes to the journal (`JOURNAL_STREAM` is set).
-    pub journal: bool,
-}
-
-/// Tells systemd how we are (`sd_notify(3)`). Does nothing where there is no systemd.
-#[derive(Clone)]
-pub struct Notify {
-    socket: Option<Arc<(UnixDatagram, SocketAddr)>>,
-    watchdog: Option<Duration>,
-}
-
-impl fmt::Debug for Notify {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notify").field("watchdog", &self.watchdog).finish_non_exhaustive()
-    }
-}
-
-impl Notify {
-    /// Finds systemd's socket.
-    pub fn new(env: &NotifyEnv) -> Self {
-        let socket = env.socket.as_ref().and_then(|name| {
-            let bytes = name.as_bytes();
-            let address = match bytes.strip_prefix(b"@") {
-                Some(name) => SocketAddr::from_abstract_name(name).ok()?,
-                None => SocketAddr::from_pathname(name).ok()?,
-            };
-            let socket = UnixDatagram::unbound().ok()?;
-            socket.set_nonblocking(true).ok()?;
-            Some(Arc::new((socket, address)))
-        });
-        let ours =
-            env.watchdog_pid.as_ref().is_none_or(|pid| *pid == std::process::id().to_string());
-        let micros = env.watchdog_usec.as_ref().filter(|_| ours).and_then(|it| it.parse().ok());
-        Self { socket, watchdog: micros.map(Duration::from_micros) }
-    }
-
-    fn send(&self, message: &str) {
-        if let Some(socket) = &self.socket {
-            // A full or vanished socket is systemd's affair; there is nobody else to tell.
-            socket.0.send_to_addr(message.as_bytes(), &socket.1).ok();
-        }
-    }
-
-    /// The service takes requests.
-    pub fn ready(&self) {
-        self.send("READY=1\nSTATUS=taking requests");
-    }
-
-    /// The configuration is being read again.
-    pub fn reloading(&self) {
-        self.send("RELOADING=1");
-    }
-
-    /// The service is stopping.
-    pub fn stopping(&self) {
-        self.send("STOPPING=1\nSTATUS=finishing running requests");
-    }
-
-    /// The event loop turns.
-    pub fn watchdog(&self) {
-        self.send("WATCHDOG=1");
-    }
-
-    /// How often systemd is to be told so: half of what it allows.
-    pub fn watchdog_interval(&self) -> Option<Duration> {
-        self.watchdog.filter(|_| self.socket.is_some()).map(|it| it / 2).filter(|it| !it.is_zero())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,26 +157,5 @@ mod tests {
         drain.start();
         assert_eq!(tasks.finished(Duration::from_secs(5)).await, 1);
         assert_eq!(Tasks::new().finished(Duration::from_secs(5)).await, 0);
-    }
-
-    #[test]
-    fn systemd_hears_of_it_also_by_an_abstract_name() {
-        let name = format!("edgehold-test-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
-        let systemd = UnixDatagram::bind_addr(&address).unwrap();
-        let env = NotifyEnv {
-            socket: Some(OsString::from(format!("@{name}"))),
-            watchdog_usec: Some("30000000".to_owned()),
-            ..NotifyEnv::default()
-        };
-        let notify = Notify::new(&env);
-        assert_eq!(notify.watchdog_interval(), Some(Duration::from_secs(15)));
-        notify.ready();
-        let mut buffer = [0; 64];
-        let length = systemd.recv(&mut buffer).unwrap();
-        assert!(buffer[..length].starts_with(b"READY=1\n"));
-        let other = NotifyEnv { watchdog_pid: Some("1".to_owned()), ..env };
-        assert_eq!(Notify::new(&other).watchdog_interval(), None);
-        Notify::new(&NotifyEnv::default()).ready();
     }
 }

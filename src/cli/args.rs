@@ -38,6 +38,10 @@ pub(super) enum Command {
         /// Ask each provider whether it is there, at no cost
         #[arg(long)]
         probe: bool,
+        /// In a unit's `ExecStartPre=`: wait first, the longer the more starts in a row have failed
+        /// (counted in `$RUNTIME_DIRECTORY`)
+        #[arg(long)]
+        hold_back: bool,
     },
     /// Show how the running service stands
     Status {

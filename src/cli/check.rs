@@ -3,11 +3,21 @@
 use std::path::Path;
 
 use crate::app;
-use crate::cli::output::{complain, print, table};
-use crate::cli::{EX_UNAVAILABLE, load};
+use crate::cli::output::{complain, print, report, table};
+use crate::cli::{EX_TEMPFAIL, EX_UNAVAILABLE, load};
 use crate::config::{Config, Env};
+use crate::lifecycle::Pace;
 
-pub(super) fn run(path: Option<&Path>, with_probe: bool, env: &Env) -> u8 {
+/// What is wanted beside the configuration.
+pub(super) struct Wanted {
+    pub(super) probe: bool,
+    pub(super) hold_back: bool,
+}
+
+pub(super) fn run(path: Option<&Path>, wanted: &Wanted, env: &Env) -> u8 {
+    if wanted.hold_back && !hold_back(&Pace::new(env.get("RUNTIME_DIRECTORY")), env) {
+        return EX_TEMPFAIL;
+    }
     let config = match load(path, env) {
         Ok(config) => config,
         Err(code) => return code,
@@ -17,7 +27,25 @@ pub(super) fn run(path: Option<&Path>, with_probe: bool, env: &Env) -> u8 {
         None => "built-in default: no file was found".to_owned(),
     };
     print(&format!("# {source}\n{}", config.describe()));
-    if with_probe { probe(&config) } else { 0 }
+    if let Some(warning) = app::memory_warning(&config) {
+        complain(&format!("edgehold: {warning}"));
+    }
+    if wanted.probe { probe(&config) } else { 0 }
+}
+
+/// Returns whether the start may go on: not where somebody stops it before its time has come.
+fn hold_back(pace: &Pace, env: &Env) -> bool {
+    let (wait, failures) = (pace.wait(), pace.failures());
+    let say = || {
+        let seconds = wait.as_secs();
+        report(
+            &format!(
+                "edgehold: {failures} starts in a row have failed: waiting {seconds} s before the next"
+            ),
+            env,
+        );
+    };
+    app::hold_back(pace, wait, say).unwrap_or(true)
 }
 
 fn probe(config: &Config) -> u8 {

@@ -18,7 +18,7 @@ use clap::error::ErrorKind;
 
 use crate::app;
 use crate::cli::args::{Command, Shell};
-use crate::cli::output::{complain, print};
+use crate::cli::output::{complain, print, print_packed, report};
 use crate::config::{Config, ConfigError, Env, TARGET};
 use crate::summary::extract;
 
@@ -32,6 +32,8 @@ const EX_DATAERR: u8 = 65;
 const EX_NOINPUT: u8 = 66;
 /// The service does not answer, or no provider does.
 const EX_UNAVAILABLE: u8 = 69;
+/// Not now: somebody stopped it while it waited.
+const EX_TEMPFAIL: u8 = 75;
 /// The configuration is bad.
 const EX_CONFIG: u8 = 78;
 
@@ -59,7 +61,10 @@ pub fn run(args: Args) -> ExitCode {
     let env = Env::of_process();
     let code = match args.command {
         Command::Serve { config } => serve::run(config.config.as_deref(), &env),
-        Command::Check { config, probe } => check::run(config.config.as_deref(), probe, &env),
+        Command::Check { config, probe, hold_back } => {
+            let wanted = check::Wanted { probe, hold_back };
+            check::run(config.config.as_deref(), &wanted, &env)
+        }
         Command::Status { config, json } => status::run(config.config.as_deref(), json, &env),
         Command::Explain { model, locality, config } => {
             let locality = locality.map(args::Where::word);
@@ -67,12 +72,12 @@ pub fn run(args: Args) -> ExitCode {
         }
         Command::Jobs { command } => jobs::run(command, &env),
         Command::Summarize(args) => summarize::run(&args, &env),
-        Command::Completions { shell } => print(match shell {
-            Shell::Bash => include_str!("generated/edgehold.bash"),
-            Shell::Fish => include_str!("generated/edgehold.fish"),
-            Shell::Zsh => include_str!("generated/_edgehold"),
+        Command::Completions { shell } => print_packed(match shell {
+            Shell::Bash => include_bytes!(concat!(env!("OUT_DIR"), "/edgehold.bash")),
+            Shell::Fish => include_bytes!(concat!(env!("OUT_DIR"), "/edgehold.fish")),
+            Shell::Zsh => include_bytes!(concat!(env!("OUT_DIR"), "/_edgehold")),
         }),
-        Command::Man => print(include_str!("generated/edgehold.1")),
+        Command::Man => print_packed(include_bytes!(concat!(env!("OUT_DIR"), "/edgehold.1"))),
         Command::ExtractDocument { words } => extract::child(words.into_iter()),
     };
     ExitCode::from(code)
@@ -91,7 +96,7 @@ fn version() -> String {
 /// Loads the configuration, or says what is wrong with it.
 fn load(path: Option<&Path>, env: &Env) -> Result<Config, u8> {
     Config::load(path, env).map_err(|error| {
-        complain(&error.to_string());
+        report(&error.to_string(), env);
         match error {
             ConfigError::Io(..) => EX_NOINPUT,
             ConfigError::Bad(_) => EX_CONFIG,

@@ -88,8 +88,9 @@ fn section(sub: &clap::Command) -> String {
 const REST: &str = "\
 .SH EXIT STATUS
 0 done; 64 wrong usage or no such model; 66 the configuration file cannot be read; 69 a listener is
-taken, the service does not answer, or no provider does; 77 no permission to listen; 78 the
-configuration is bad (file, line, key and what is allowed are printed).
+taken, the service does not answer, or no provider does; 75 stopped while it was held
+back; 77 no permission to listen; 78 the configuration is bad (file, line, key and what is allowed are
+printed), or a socket of systemd's is not in it.
 .SH FILES
 .TP
 /etc/edgehold/edgehold.toml
@@ -103,7 +104,20 @@ HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY
 The way to cloud providers. Local providers are never reached through a proxy.
 .TP
 CREDENTIALS_DIRECTORY
-Where systemd puts credentials, for keys given as { credential = \"NAME\" }.
+Where systemd puts credentials, for keys given as { credential = \"NAME\" }: the file NAME, else
+keys_NAME, which is NAME in the directory that a unit loads as keys.
+.TP
+LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES
+Sockets that systemd opened. Each takes the place of the address of server.listen that it has.
+.TP
+NOTIFY_SOCKET, WATCHDOG_USEC
+Where systemd is told that the service is ready, how it stands, and that it lives.
+.TP
+RUNTIME_DIRECTORY
+Where starts that failed are counted, for check \\-\\-hold\\-back.
+.TP
+JOURNAL_STREAM
+Where it is standard error, each line of the log bears its priority in place of the time.
 .SH SIGNALS
 SIGTERM or SIGINT: stop taking requests, finish those that run, at most for the grace; a second one
 stops at once. SIGHUP: read the configuration again; a bad one is refused and the old one stays.

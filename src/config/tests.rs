@@ -295,3 +295,18 @@ fn the_environment_names_the_proxy_as_curl_reads_it() {
     let cgi = Env::from([("HTTP_PROXY", "http://a"), ("REQUEST_METHOD", "GET")]);
     assert!(Config::parse("", None, &cgi).unwrap().proxy.http.is_none());
 }
+
+#[test]
+fn a_credential_is_its_own_or_a_file_of_the_directory_of_keys() {
+    let secrets = Secrets::new("keys");
+    let text = "[providers.cloud]\nkind = \"openai\"\napi_key = { credential = \"cloud\" }\n";
+    let read = || {
+        let config = Config::parse(text, None, &env(&secrets.0)).unwrap();
+        config.providers["cloud"].api_key.clone().unwrap()
+    };
+    assert!(read().read().is_err(), "neither is there");
+    fs::write(secrets.0.join("keys_cloud"), "of-the-directory\n").unwrap();
+    assert_eq!(read().read().unwrap().expose(), "of-the-directory");
+    fs::write(secrets.0.join("cloud"), "its-own").unwrap();
+    assert_eq!(read().read().unwrap().expose(), "its-own");
+}

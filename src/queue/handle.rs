@@ -11,6 +11,7 @@ use crate::queue::job::{
     Ended, Enqueued, FileName, Job, JobKey, Lane, Lease, QueueError, Step, Steps, Submission, Which,
 };
 use crate::queue::line::{Line, Opening};
+use crate::queue::pulse::{Pulse, Stat};
 use crate::queue::store::{Fault, Found, Kept, Kind, Listing, Removed, Retried, Store};
 use crate::queue::thread::{Errand, Keeper, Work, locked};
 use crate::queue::watch::{Watch, Watchers};
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) limits: watch::Sender<Limits>,
     opened: watch::Sender<bool>,
     changed: Notify,
+    pub(super) stat: Stat,
     /// Files that came with jobs: whatever became of those, the thread looks which a row names.
     pub(super) handed_in: Mutex<Vec<FileName>>,
 }
@@ -96,6 +98,7 @@ impl Queue {
             limits: watch::Sender::new(limits),
             opened: watch::Sender::new(false),
             changed: Notify::new(),
+            stat: Stat::default(),
             handed_in: Mutex::default(),
         });
         let keeper = Keeper::new(place, Arc::clone(&shared));
@@ -243,15 +246,18 @@ impl Queue {
         Ok(steps)
     }
 
-    /// Asks the thread for a sign of life.
-    ///
-    /// # Errors
-    /// It gave none.
-    pub async fn ping(&self) -> Result<(), QueueError> {
-        match self.carry(Kind::Read, false, |_| Ok(())).await {
-            // A closed queue answers too.
-            Ok(()) | Err(QueueError::Closed(_) | QueueError::Full(_)) => Ok(()),
-            Err(QueueError::Busy) => Err(QueueError::Busy),
+    /// Whether the thread lives: it answers within this time, or waits for the disk.
+    pub async fn pulse(&self, within: Duration) -> Pulse {
+        let ping = self.carry(Kind::Read, false, |_| Ok(()));
+        match tokio::time::timeout(within, ping).await {
+            // A closed queue answers too, if there is still a thread to say so.
+            Ok(Ok(()) | Err(QueueError::Closed(_) | QueueError::Full(_)))
+                if !*self.ended.borrow() =>
+            {
+                Pulse::Answers
+            }
+            _ if self.shared.stat.waits_for_disk() => Pulse::Waits,
+            _ => Pulse::None,
         }
     }
 

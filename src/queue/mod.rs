@@ -68,6 +68,7 @@ mod facts;
 mod handle;
 mod job;
 mod line;
+mod pulse;
 mod store;
 mod thread;
 mod watch;
@@ -86,6 +87,7 @@ pub use job::{
     UnknownWord, Which,
 };
 pub use line::Opening;
+pub use pulse::Pulse;
 pub use store::{Archive, Found, Listing, Removed, Retried, sqlite_version};
 pub use watch::Watch;
 pub use worker::{Run, Runner, backoff, work};

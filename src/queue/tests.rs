@@ -192,7 +192,7 @@ async fn a_file_that_is_handed_in_is_the_queues_whatever_becomes_of_its_job() {
     assert!(matches!(queue.enqueue(large).await.unwrap(), Enqueued::Full(_)));
     // Its client went away before there was an answer.
     drop(queue.enqueue(folder.with_file("c")));
-    until(async || queue.ping().await.is_ok() && folder.files() == 1).await;
+    until(async || queue.pulse(PATIENCE).await == Pulse::Answers && folder.files() == 1).await;
     let facts = queue.facts();
     assert_eq!((facts.documents, facts.document_bytes), (1, 3));
     queue.remove(key("a")).await.unwrap();
@@ -215,10 +215,10 @@ async fn a_file_that_a_closed_queue_was_handed_goes_when_it_opens() {
     assert_eq!(folder.files(), 2);
     fs::remove_dir(&place).unwrap();
     until(async || queue.job(key("a")).await.is_ok()).await;
-    until(async || queue.ping().await.is_ok() && folder.files() == 1).await;
+    until(async || queue.pulse(PATIENCE).await == Pulse::Answers && folder.files() == 1).await;
     assert!(matches!(queue.enqueue(late).await, Ok(Enqueued::Accepted(_))));
-    queue.ping().await.unwrap();
-    queue.ping().await.unwrap();
+    assert_eq!(queue.pulse(PATIENCE).await, Pulse::Answers);
+    assert_eq!(queue.pulse(PATIENCE).await, Pulse::Answers);
     assert_eq!(folder.files(), 1);
 }
 

@@ -111,6 +111,7 @@ impl Keeper {
 
     /// Works until nobody can ask any more.
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Box<dyn Work>>) {
+        self.shared.stat.begins_here();
         self.open();
         self.shared.opened();
         while let Some(first) = inbox.blocking_recv() {

@@ -1,7 +1,6 @@
 //! Liveness, readiness, state and metrics.
 
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::Response;
 use serde_json::{Map, Value, json};
@@ -67,7 +66,6 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
             })
         })
         .collect();
-    let reload_error = gateway.reload_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "target": TARGET,
@@ -90,11 +88,26 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
         "documents": documents(gateway, config),
         "connections": gateway.metrics.connections(),
         "streams": gateway.metrics.streams(),
-        "config": {
-            "source": config.source.as_ref().map(|path| path.display().to_string()),
-            "reload_error": reload_error,
-        },
+        "config": configuration(gateway, config),
     })
+}
+
+/// Where the configuration is from, and what became of the last reload.
+fn configuration(gateway: &Gateway, config: &Config) -> Value {
+    let reload = gateway.reload();
+    let failed = reload.failed.as_ref();
+    json!({
+        "source": config.source.as_ref().map(|path| path.display().to_string()),
+        "loaded_at": unix_seconds(reload.loaded),
+        "reload_error": failed.map(|(error, _)| error),
+        "reload_failed_at": failed.map(|(_, at)| unix_seconds(*at)),
+        "reload_failures": reload.failures,
+    })
+}
+
+/// A clock from before 1970 counts as 1970.
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// How the queue stands, and what has happened in it since the start.
@@ -155,6 +168,7 @@ fn clock(dispatch: &Dispatch) -> Value {
 pub(super) fn metrics(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> {
     let mut gauges = memory_gauges(gateway, dispatch);
     gauges.extend(health_gauges(dispatch));
+    gauges.extend(config_gauges(gateway));
     gauges.extend(queue_gauges(&gateway.queue.facts()));
     whole(gateway.metrics.render(&gauges), PROMETHEUS)
 }
@@ -182,6 +196,29 @@ fn memory_gauges(gateway: &Gateway, dispatch: &Dispatch) -> Vec<Gauge> {
             "edgehold_uptime_seconds",
             "Time since the start.",
             gateway.began.elapsed().as_secs(),
+        ),
+    ]
+}
+
+fn config_gauges(gateway: &Gateway) -> Vec<Gauge> {
+    let reload = gateway.reload();
+    let gauge =
+        |name, help, value: u64| Gauge { name, help, labels: Vec::new(), value: as_float(value) };
+    vec![
+        gauge(
+            "edgehold_config_last_reload_successful",
+            "0 while the last reload was refused and the configuration before it is served.",
+            u64::from(reload.failed.is_none()),
+        ),
+        gauge(
+            "edgehold_config_loaded_timestamp_seconds",
+            "When the configuration was read that is served.",
+            unix_seconds(reload.loaded),
+        ),
+        gauge(
+            "edgehold_config_reload_failures_total",
+            "Reloads that were refused.",
+            reload.failures,
         ),
     ]
 }

@@ -1,24 +1,21 @@
-//! Listeners and their accept loop.
+//! The accept loop of every listener, and a connection's life.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 
 use crate::budget::Reservation;
-use crate::config::{Listen, Server};
 use crate::lifecycle::Tasks;
+use crate::server::bind::{Listener, Socket};
 use crate::server::conn::{self, Guarded, Idle, Limits};
 use crate::server::{Gateway, Peer};
 
@@ -33,92 +30,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// next one.
 const SHED_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the kernel may hold of an answer that a client does not take. Its own default grows to
-/// megabytes for each stalled client, outside every budget.
-const SEND_BUFFER: usize = 32 * 1024;
-
-/// One bound address.
-#[derive(Debug)]
-pub struct Listener {
-    socket: Socket,
-    /// As the configuration names it.
-    pub name: String,
-}
-
-enum Socket {
-    Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
-}
-
-impl fmt::Debug for Socket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Tcp(_) => "Tcp",
-            Self::Unix(..) => "Unix",
-        })
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Socket::Unix(_, path) = &self.socket {
-            std::fs::remove_file(path).ok();
-        }
-    }
-}
-
-/// Binds every listener.
-///
-/// # Errors
-/// The address and what the system said of it.
-pub fn bind(server: &Server) -> io::Result<Vec<Listener>> {
-    server
-        .listen
-        .iter()
-        .map(|listen| {
-            let name = name_of(listen);
-            let bound = match listen {
-                Listen::Tcp(address) => bind_tcp(*address).map(Socket::Tcp),
-                Listen::Unix(path) => bind_unix(path, server.socket_mode)
-                    .map(|listener| Socket::Unix(listener, path.clone())),
-            };
-            let socket = bound.map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot listen on {name}: {error}"))
-            })?;
-            Ok(Listener { socket, name })
-        })
-        .collect()
-}
-
-fn name_of(listen: &Listen) -> String {
-    match listen {
-        Listen::Tcp(address) => address.to_string(),
-        Listen::Unix(path) => format!("unix:{}", path.display()),
-    }
-}
-
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
-    };
-    // Without it a restart has to wait until the last run's connections are forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.set_send_buffer_size(u32::try_from(SEND_BUFFER).unwrap_or(u32::MAX))?;
-    socket.bind(address)?;
-    socket.listen(1024)
-}
-
-fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    // A socket that nobody listens on is left over from a run that was cut off.
-    let left_over = std::fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
-    if left_over && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    Ok(listener)
-}
+/// How long a connection that was taken just before the drain may take to say what it wants. Its
+/// client has been let in: it is answered, and not cut off.
+const NEWCOMER: Duration = Duration::from_secs(2);
 
 /// Accepts connections on all listeners until the drain begins. Returns when no new one will be
 /// taken; those that are open go on in `tasks`.
@@ -183,30 +97,22 @@ impl Drop for Place {
 }
 
 impl Acceptor {
+    /// The connection first, then its place: nobody is asked to go before somebody has come. One
+    /// connection waits here for its place, what comes after it waits in the kernel. Whoever was
+    /// taken keeps that, also when the drain begins.
     async fn accept_all(self: Arc<Self>, listener: Listener) {
         let drain = self.gateway.drain.clone();
         loop {
-            tokio::select! {
+            let accepted = tokio::select! {
                 () = drain.started() => return,
-                () = self.accept_one(&listener) => {}
-            }
-        }
-    }
-
-    /// The connection first, then its place: nobody is asked to go before somebody has come. One
-    /// connection waits here for its place, what comes after it waits in the kernel.
-    async fn accept_one(&self, listener: &Listener) {
-        let accepted = match &listener.socket {
-            Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
-            Socket::Unix(socket, _) => {
-                socket.accept().await.map(|(stream, _)| Accepted::Unix(stream))
-            }
-        };
-        match accepted {
-            Ok(stream) => self.begin(stream, self.place().await),
-            Err(error) => {
-                tracing::warn!(listener = %listener.name, %error, "cannot accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                accepted = accept(&listener.socket) => accepted,
+            };
+            match accepted {
+                Ok(stream) => self.begin(stream, self.place().await),
+                Err(error) => {
+                    tracing::warn!(listener = %listener.name, %error, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     }
@@ -253,6 +159,7 @@ impl Acceptor {
             let _held = held;
             let drain = gateway.drain.clone();
             let seat = guarded.seat();
+            let asks = seat.clone();
             let service = service_fn(move |request| {
                 Arc::clone(&gateway).answer(peer.clone(), seat.busy(), request)
             });
@@ -261,7 +168,7 @@ impl Acceptor {
             let started = drain.started();
             tokio::pin!(started);
             let mut is_waiting = false;
-            let first = poll_fn(|cx| {
+            let mut first = poll_fn(|cx| {
                 let ended = connection.as_mut().poll(cx);
                 // The drain wakes this task whenever it begins; once it knows of it, a look will do.
                 if ended.is_pending() && (!is_waiting || drain.is_draining()) {
@@ -269,8 +176,18 @@ impl Acceptor {
                     return started.as_mut().poll(cx).map(|()| None);
                 }
                 ended.map(Some)
-            });
-            let ended = match first.await {
+            })
+            .await;
+            if first.is_none() && !asks.has_asked() {
+                let mut patience = Box::pin(tokio::time::sleep(NEWCOMER));
+                first = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                    Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                    Poll::Pending if asks.has_asked() => Poll::Ready(None),
+                    Poll::Pending => patience.as_mut().poll(cx).map(|()| None),
+                })
+                .await;
+            }
+            let ended = match first {
                 Some(ended) => ended,
                 None => {
                     connection.as_mut().graceful_shutdown();
@@ -282,6 +199,13 @@ impl Acceptor {
                 tracing::debug!(%error, "a connection ended");
             }
         });
+    }
+}
+
+async fn accept(socket: &Socket) -> io::Result<Accepted> {
+    match socket {
+        Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| Accepted::Tcp(stream)),
+        Socket::Unix(socket, _) => socket.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
     }
 }
 

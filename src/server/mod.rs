@@ -8,6 +8,7 @@
 pub mod conn;
 
 mod admin;
+mod bind;
 mod body;
 mod events;
 mod failed;
@@ -22,14 +23,15 @@ mod page;
 mod query;
 mod respond;
 mod route;
+mod standing;
 mod summaries;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::ACCEPT;
@@ -52,8 +54,10 @@ use crate::server::route::{Found, Route, Voice};
 use crate::summary::Summaries;
 use crate::telemetry::Metrics;
 
+pub use bind::{ListenError, Listener, bind};
 pub use jobs::{Hands, export_line};
-pub use listen::{Listener, bind, serve};
+pub use listen::serve;
+pub use standing::standing;
 pub use summaries::summarize;
 
 /// What all connections share.
@@ -69,7 +73,7 @@ pub struct Gateway {
     pub queue: Queue,
     /// Who makes summaries.
     pub summaries: Summaries,
-    reload_error: Mutex<Option<String>>,
+    reload: Mutex<Reload>,
     began: Instant,
     ids: Ids,
 }
@@ -77,6 +81,22 @@ pub struct Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// What became of the configuration's file.
+pub(in crate::server) struct Reload {
+    /// When the configuration was read that is served.
+    pub(in crate::server) loaded: SystemTime,
+    /// What the last reload failed with, and when; `None` where it did not.
+    pub(in crate::server) failed: Option<(String, SystemTime)>,
+    /// How many have failed since the start.
+    pub(in crate::server) failures: u64,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        Self { loaded: SystemTime::now(), failed: None, failures: 0 }
     }
 }
 
@@ -102,7 +122,7 @@ impl Gateway {
             drain,
             queue,
             summaries,
-            reload_error: Mutex::new(None),
+            reload: Mutex::default(),
             began: Instant::now(),
             ids: Ids::new(),
         })
@@ -113,12 +133,19 @@ impl Gateway {
         let gate = Gate::new(dispatch.config());
         let next = Arc::new(Current { dispatch, gate });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
-        self.reload_failed(None);
+        let mut reload = self.reload();
+        *reload = Reload { loaded: SystemTime::now(), failed: None, failures: reload.failures };
     }
 
-    /// Keeps what a reload failed with for /status; `None` forgets it.
-    pub fn reload_failed(&self, error: Option<String>) {
-        *self.reload_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    /// Keeps what a reload failed with: the configuration stays as it is.
+    pub fn reload_failed(&self, error: String) {
+        let mut reload = self.reload();
+        reload.failures += 1;
+        reload.failed = Some((error, SystemTime::now()));
+    }
+
+    fn reload(&self) -> MutexGuard<'_, Reload> {
+        self.reload.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What requests are served by now.

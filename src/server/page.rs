@@ -2,6 +2,7 @@
 //! elsewhere; it asks to be loaded again every ten seconds.
 
 use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderValue, Response};
@@ -35,7 +36,14 @@ pub(super) fn render(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
         kib(&state, "/memory/cap_bytes"),
     );
     if let Some(error) = state.pointer("/config/reload_error").and_then(Value::as_str) {
-        let _infallible = write!(page, "<p><b>The last reload failed:</b> {}</p>", escaped(error));
+        let at = state.pointer("/config/reload_failed_at").and_then(Value::as_u64);
+        let at = UNIX_EPOCH + Duration::from_secs(at.unwrap_or_default());
+        let _infallible = write!(
+            page,
+            "<p><b>The last reload failed ({}), and the configuration before it is served:</b> {}</p>",
+            httpdate::fmt_http_date(at),
+            escaped(error)
+        );
     }
     if let Some(why) = state.pointer("/clock/why").and_then(Value::as_str) {
         let _infallible = write!(page, "<p><b>The clock may be wrong:</b> {}</p>", escaped(why));

@@ -63,13 +63,31 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        let mut line = String::new();
         if self.journal {
-            write!(writer, "<{}>", priority(*event.metadata().level()))?;
             let bare = self.format.clone().without_time().with_level(false);
-            return bare.format_event(context, writer, event);
+            bare.format_event(context, Writer::new(&mut line), event)?;
+            write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        } else {
+            self.format.format_event(context, Writer::new(&mut line), event)?;
         }
-        self.format.format_event(context, writer, event)
+        write_line(&mut writer, line.trim_end_matches('\n'))
     }
+}
+
+/// An event is one line, whatever is in it: what came from outside must not look like another event,
+/// nor command a terminal.
+fn write_line(writer: &mut Writer<'_>, line: &str) -> fmt::Result {
+    let mut rest = line;
+    while let Some(at) = rest.find(char::is_control) {
+        let (before, after) = rest.split_at(at);
+        writer.write_str(before)?;
+        let control = after.chars().next().unwrap_or_default();
+        write!(writer, "{}", control.escape_default())?;
+        rest = after.get(control.len_utf8()..).unwrap_or_default();
+    }
+    writer.write_str(rest)?;
+    writer.write_char('\n')
 }
 
 /// Syslog's priorities (RFC 5424 section 6.2.1).
@@ -79,5 +97,25 @@ fn priority(severity: Severity) -> u8 {
         Severity::WARN => 4,
         Severity::INFO => 6,
         Severity::DEBUG | Severity::TRACE => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_has_its_priority() {
+        let levels =
+            [Severity::ERROR, Severity::WARN, Severity::INFO, Severity::DEBUG, Severity::TRACE];
+        assert_eq!(levels.map(priority), [3, 4, 6, 7, 7]);
+    }
+
+    #[test]
+    fn an_event_is_one_line() {
+        let mut written = String::new();
+        let line = "a\nb\r\n<3>c \u{1b}[31m\u{85}d é";
+        write_line(&mut Writer::new(&mut written), line).unwrap();
+        assert_eq!(written, "a\\nb\\r\\n<3>c \\u{1b}[31m\\u{85}d é\n");
     }
 }

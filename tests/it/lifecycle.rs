@@ -1,8 +1,6 @@
-//! Signals, drain and reload, and what systemd is told.
+//! Signals, drain and reload.
 
 use std::fs;
-
-use tokio::net::UnixDatagram;
 
 use crate::support::{
     Act, Gateway, NO_RETRY, OpenAi, Setup, alias, openai, reply, run, until, until_true,
@@ -63,6 +61,26 @@ fn an_idle_gateway_stops_at_once() {
         gateway.signal("TERM");
         assert_eq!(gateway.exit_code().await, Some(0));
         assert!(conn.read_to_end().await.is_empty());
+    });
+}
+
+#[test]
+fn who_was_let_in_is_answered_also_when_it_stops() {
+    run(async {
+        let fake = OpenAi::saying("fine");
+        let mut gateway = Setup::new(&tables(&fake)).start().await;
+        // It has been taken, and has not said anything yet.
+        let mut conn = gateway.conn().await;
+        until("it is taken", async || (gateway.status().await["connections"] == 2).then_some(()))
+            .await;
+        let silent = gateway.conn().await;
+        gateway.signal("TERM");
+        until_true("it is stopping", || gateway.log().contains("stopping")).await;
+        conn.send(&gateway.chat_bytes("big", "x", false)).await.unwrap();
+        assert_eq!(conn.answer(false).await.unwrap().expect(200).content(), "fine");
+        // One that says nothing is not waited for.
+        assert_eq!(gateway.exit_code().await, Some(0));
+        drop(silent);
     });
 }
 
@@ -155,6 +173,13 @@ fn a_bad_file_changes_nothing_and_is_told() {
             })
             .await;
             assert!(error.contains("edgehold.toml:"), "file and line: {error}");
+            let config = gateway.status().await["config"].clone();
+            assert!(
+                config["reload_failed_at"].as_u64() >= config["loaded_at"].as_u64(),
+                "{config}"
+            );
+            assert!(gateway.page().await.contains("The last reload failed ("));
+            assert_eq!(gateway.metric("edgehold_config_last_reload_successful").await, 0.0);
             assert_eq!(gateway.chat("big", "x").await.expect(200).content(), "fine");
             fs::write(&gateway.config, &good).unwrap();
             gateway.signal("HUP");
@@ -163,6 +188,10 @@ fn a_bad_file_changes_nothing_and_is_told() {
             })
             .await;
         }
+        assert_eq!(gateway.metric("edgehold_config_last_reload_successful").await, 1.0);
+        assert_eq!(gateway.metric("edgehold_config_reload_failures_total").await, 3.0);
+        assert!(gateway.metric("edgehold_config_loaded_timestamp_seconds").await > 1.7e9);
+        assert!(!gateway.page().await.contains("The last reload failed"));
         fs::remove_file(&gateway.config).unwrap();
         gateway.signal("HUP");
         until("a file that is gone is told too", async || {
@@ -170,42 +199,6 @@ fn a_bad_file_changes_nothing_and_is_told() {
         })
         .await;
         gateway.chat("big", "x").await.expect(200);
-    });
-}
-
-/// Datagrams until one has a line that begins so; all that came before go by.
-async fn told(socket: &UnixDatagram, wanted: &str) -> String {
-    loop {
-        let mut bytes = [0; 4096];
-        let count = socket.recv(&mut bytes).await.unwrap();
-        let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
-        if text.lines().any(|line| line.starts_with(wanted)) {
-            return text;
-        }
-    }
-}
-
-#[test]
-fn systemd_is_told_what_it_wants_to_know() {
-    run(async {
-        let fake = OpenAi::saying("fine");
-        let setup = Setup::new(&tables(&fake));
-        let path = setup.folder().0.join("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        let setup =
-            setup.env("NOTIFY_SOCKET", &path.display().to_string()).env("WATCHDOG_USEC", "200000");
-        let mut gateway = setup.spawn();
-        told(&socket, "READY=1").await;
-        // READY means that it listens.
-        gateway.get("/healthz").await.expect(200);
-        told(&socket, "WATCHDOG=1").await;
-        told(&socket, "WATCHDOG=1").await;
-        gateway.signal("HUP");
-        told(&socket, "RELOADING=1").await;
-        told(&socket, "READY=1").await;
-        gateway.signal("TERM");
-        told(&socket, "STOPPING=1").await;
-        assert_eq!(gateway.exit_code().await, Some(0));
     });
 }
 

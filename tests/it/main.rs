@@ -46,6 +46,7 @@ mod smuggling;
 mod streams;
 mod summaries;
 mod support;
+mod systemd;
 mod tools;
 mod upstream;
 mod waits;

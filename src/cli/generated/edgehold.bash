@@ -151,7 +151,7 @@ _edgehold() {
             return 0
             ;;
         edgehold__subcmd__check)
-            opts="-h --config --probe --help"
+            opts="-h --config --probe --hold-back --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

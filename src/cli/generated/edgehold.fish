@@ -39,6 +39,7 @@ complete -c edgehold -n "__fish_edgehold_using_subcommand serve" -l config -d 'C
 complete -c edgehold -n "__fish_edgehold_using_subcommand serve" -s h -l help -d 'Print help'
 complete -c edgehold -n "__fish_edgehold_using_subcommand check" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
 complete -c edgehold -n "__fish_edgehold_using_subcommand check" -l probe -d 'Ask each provider whether it is there, at no cost'
+complete -c edgehold -n "__fish_edgehold_using_subcommand check" -l hold-back -d 'In a unit\'s `ExecStartPre=`: wait first, the longer the more starts in a row have failed (counted in `$RUNTIME_DIRECTORY`)'
 complete -c edgehold -n "__fish_edgehold_using_subcommand check" -s h -l help -d 'Print help'
 complete -c edgehold -n "__fish_edgehold_using_subcommand status" -l config -d 'Configuration file; else `$EDGEHOLD_CONFIG`, /etc/edgehold/edgehold.toml, or the built-in default (the Ollama on this device)' -r -F
 complete -c edgehold -n "__fish_edgehold_using_subcommand status" -l json -d 'Print the JSON as it comes'

@@ -13,6 +13,9 @@ use crate::config::{
     Secret,
 };
 
+/// What the unit calls its directory of keys (`LoadCredential=keys:/etc/edgehold/keys`).
+const KEYS: &str = "keys";
+
 /// Headers of a request that are not the configuration's to set.
 const OWN_HEADERS: [&str; 6] =
     ["host", "content-length", "transfer-encoding", "connection", "authorization", "te"];
@@ -271,9 +274,9 @@ impl Checker<'_> {
             return None;
         }
         match self.env.get("CREDENTIALS_DIRECTORY") {
-            Some(folder) => Some(KeySource::File(Path::new(folder).join(name))),
+            Some(folder) => Some(KeySource::File(credential_in(Path::new(folder), name))),
             None => {
-                self.complain(at, format!("credential {name}: $CREDENTIALS_DIRECTORY is not set; give the unit LoadCredential={name}:/PATH, or use {{ file = \"/PATH\" }}"));
+                self.complain(at, format!("credential {name}: $CREDENTIALS_DIRECTORY is not set; put it into /etc/edgehold/keys, give the unit LoadCredential={name}:/PATH, or use {{ file = \"/PATH\" }}"));
                 None
             }
         }
@@ -290,6 +293,14 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// A credential of this name, or the file of this name in the directory of keys: systemd loads a
+/// directory as a credential a file, `DIRECTORY_FILE` (systemd.exec(5)).
+fn credential_in(folder: &Path, name: &str) -> PathBuf {
+    let own = folder.join(name);
+    let of_keys = folder.join(format!("{KEYS}_{name}"));
+    if !own.exists() && of_keys.exists() { of_keys } else { own }
 }
 
 /// Whose word is good that an answer follows its schema.

@@ -29,6 +29,8 @@ impl Default for Registry {
 struct State {
     /// Requests that are being answered.
     busy: AtomicUsize,
+    /// Whether a request has ever come.
+    asked: AtomicBool,
     /// Whether bytes of a request have come that is not whole yet.
     reading: AtomicBool,
     /// Microseconds from the registry's begin to the last request's end.
@@ -125,7 +127,7 @@ impl Seat {
     }
 }
 
-/// Marks requests of one connection as being answered.
+/// Marks requests of one connection as being answered, and knows of them.
 #[derive(Debug, Clone)]
 pub struct SeatHandle {
     registry: Arc<Registry>,
@@ -133,9 +135,15 @@ pub struct SeatHandle {
 }
 
 impl SeatHandle {
+    /// Whether a request has ever come.
+    pub fn has_asked(&self) -> bool {
+        self.state.asked.load(Ordering::Relaxed)
+    }
+
     /// A request begins to be answered.
     pub fn busy(&self) -> Busy {
         self.state.busy.fetch_add(1, Ordering::Relaxed);
+        self.state.asked.store(true, Ordering::Relaxed);
         Busy { registry: Arc::clone(&self.registry), state: Arc::clone(&self.state) }
     }
 }

@@ -18,7 +18,9 @@ mod spool;
 use std::fs;
 
 use crate::support::reader::is_map;
-use crate::support::{Answer, Gateway, NO_RETRY, Ollama, OpenAi, Seen, alias, at, openai, until_true};
+use crate::support::{
+    Answer, Gateway, NO_RETRY, Ollama, OpenAi, Seen, alias, at, openai, until_true,
+};
 
 /// The path.
 pub const SUMMARIES: &str = "/v1/summaries";

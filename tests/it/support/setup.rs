@@ -1,6 +1,8 @@
 //! How a gateway is started: its folder, its configuration, its environment.
 
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,6 +53,15 @@ pub fn edgehold() -> Command {
     command
 }
 
+/// Standard input and output become descriptors 3 and 4, and the process says that they are its own.
+const HAND_OVER: &str = r#"LISTEN_PID=$$; export LISTEN_PID; exec "$@" 3<&0 4<&1 0</dev/null 1>&2"#;
+
+/// How systemd names the stream that a file is.
+pub fn stream_of(file: &File) -> String {
+    let metadata = file.metadata().unwrap();
+    format!("{}:{}", metadata.dev(), metadata.ino())
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -63,6 +74,9 @@ pub struct Setup {
     pub listen: String,
     rest: String,
     env: Vec<(String, String)>,
+    port: Option<u16>,
+    passed: Vec<OwnedFd>,
+    is_journal: bool,
 }
 
 impl Setup {
@@ -74,6 +88,9 @@ impl Setup {
             listen: "\"127.0.0.1:PORT\"".to_owned(),
             rest: tables.to_owned(),
             env: Vec::new(),
+            port: None,
+            passed: Vec::new(),
+            is_journal: false,
         }
     }
 
@@ -98,6 +115,24 @@ impl Setup {
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Hands it an open socket at each start, as systemd does: two at most.
+    pub fn passed(mut self, socket: impl Into<OwnedFd>) -> Self {
+        self.passed.push(socket.into());
+        self
+    }
+
+    /// `PORT` is this one, and no free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Its log is the journal, as far as it can know.
+    pub fn journal(mut self) -> Self {
+        self.is_journal = true;
         self
     }
 
@@ -129,10 +164,12 @@ impl Setup {
 
     /// Starts it, whatever comes of it.
     pub fn spawn(self) -> Gateway {
-        let port = free_port();
+        let port = self.port.unwrap_or_else(free_port);
         let config = self.folder.write("edgehold.toml", &self.text(port));
         let log = self.new_log();
-        let child = edgehold()
+        let journal = self.is_journal.then(|| ("JOURNAL_STREAM", stream_of(&log)));
+        let child = self
+            .command(log.try_clone().unwrap())
             .args(["serve", "--config"])
             .arg(&config)
             // No two gateways of the suite share a queue, unless a test has it so.
@@ -140,11 +177,34 @@ impl Setup {
             // Under an emulator its own child needs the emulator too.
             .envs(std::env::var_os("EDGEHOLD_RUNNER").map(|runner| ("EDGEHOLD_RUNNER", runner)))
             .envs(self.env.iter().cloned())
-            .stdout(log.try_clone().unwrap())
+            .envs(journal)
             .stderr(log)
             .spawn()
             .expect("the binary under test does not start");
         Gateway::new(child, port, config, self)
+    }
+
+    /// The binary, by way of a shell where sockets are to be its descriptors from 3 on.
+    fn command(&self, log: File) -> Command {
+        let plain = edgehold();
+        let mut sockets = self.passed.iter().map(|socket| socket.try_clone().unwrap());
+        let Some(first) = sockets.next() else {
+            let mut plain = plain;
+            plain.stdout(log);
+            return plain;
+        };
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", HAND_OVER, "sh"])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LISTEN_FDS", self.passed.len().to_string())
+            .env("LISTEN_FDNAMES", "edgehold.socket:edgehold.socket")
+            .stdin(first)
+            .stdout(sockets.next().map_or_else(|| Stdio::from(log), Stdio::from));
+        command
     }
 
     /// A fresh log; that of the start before stays beside it.
