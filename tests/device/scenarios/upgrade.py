@@ -1,0 +1,114 @@
+"""An upgrade while clients come, and a downgrade.
+
+The package of an earlier version is installed by dpkg, and jobs are taken. Its database is put back to the first version of the
+schema, as that of an old gateway is. The new package is installed while clients come all the time: none is refused, every job
+is there, the database has the new schema. A database of a later version than the program knows is left alone: the service says
+so, answers chats, takes no jobs, and has every job again once the later program is back.
+"""
+
+import pathlib
+import sqlite3
+
+from board import UNIT
+from callers import Callers
+from jobs import hand_in, must_be_there, must_end, put
+
+SOAK = True
+SPENDS = True
+JOBS = 10
+QUEUE = "/var/lib/private/edgehold/queue.db"
+OLD, NEW = "0.0.1", "9.0.0"
+
+
+def scenario(board):
+    rig = board.rig
+    board.write("/tmp/old.deb", rig.debian_package(rig.previous(), OLD).read_bytes())
+    board.write("/tmp/new.deb", rig.debian_package(rig.binary(), NEW).read_bytes())
+    install(board, "/tmp/old.deb", OLD)
+    hand_in(board, "held", JOBS, not_before="1d")
+    alter(board, first_schema)
+    must_be_there(board, "held", JOBS, "queued")
+    alter(board, first_schema)
+    upgrade_under_load(board)
+    must_be_there(board, "held", JOBS, "queued")
+    must_end(board, "run", JOBS)
+    board.must(schema_version(board) >= 2, "the database was not brought to the new schema")
+    downgrade(board)
+
+
+def install(board, package: str, version: str):
+    board.must_run(f"dpkg --force-confold --install {package}", timeout=600)
+    board.until_ready()
+    there = board.must_run("dpkg-query -W -f '${Version}' edgehold")
+    board.must(there == version, f"dpkg has version {there} in the place of {version}")
+
+
+def upgrade_under_load(board):
+    hand_in(board, "run", JOBS)
+    with Callers(board) as callers:
+        install(board, "/tmp/new.deb", NEW)
+    callers.must_be_served()
+    board.fact(served_over_the_upgrade=callers.served)
+
+
+def downgrade(board):
+    alter(board, later_schema, starts=False)
+    board.must_run(f"systemctl start {UNIT}", timeout=300)
+    board.until_ready()
+    queue = board.ask("GET", "/status").json()["queue"]
+    told = queue["why"] or ""
+    board.must("install the newer edgehold again" in told, f"/status does not say that the database is a later one: {queue}")
+    board.must("install the newer edgehold again" in board.journal(), "the journal does not say that the database is a later one")
+    refused = put(board, "refused-0").status
+    board.must(refused == 503, f"a job is answered {refused} while the database is a later one")
+    answer = board.ask("POST", "/v1/ask?model=default", "Hello", {"Content-Type": "text/plain"})
+    board.must(answer.status == 200, f"no chats while the database is a later one: {answer}")
+    alter(board, known_schema)
+    must_be_there(board, "held", JOBS, "queued")
+
+
+def alter(board, change, starts: bool = True):
+    """Stops the service, changes its database, and starts it."""
+    board.must_run(f"systemctl stop edgehold.socket {UNIT}", timeout=300)
+    here = pathlib.Path(board.folder / "altered.db")
+    here.write_bytes(board.done(f"cat {QUEUE}", 120, b"").data)
+    with sqlite3.connect(here) as database:
+        change(database)
+    database.close()
+    # The file stays the one that it is, with its owner and its mode.
+    board.must_run(f"cat >{QUEUE}; rm -f {QUEUE}-wal; systemctl start edgehold.socket", data=here.read_bytes())
+    if starts:
+        board.must_run(f"systemctl start {UNIT}", timeout=300)
+        board.until_ready()
+
+
+def first_schema(database: sqlite3.Connection):
+    for table in ("more", "step"):
+        database.execute(f"DROP TABLE IF EXISTS {table}")
+    database.execute("PRAGMA user_version = 1")
+
+
+def later_schema(database: sqlite3.Connection):
+    known = database.execute("PRAGMA user_version").fetchone()[0]
+    database.execute("CREATE TABLE later(at INTEGER PRIMARY KEY) STRICT")
+    database.execute(f"PRAGMA user_version = {known + 1}")
+
+
+def known_schema(database: sqlite3.Connection):
+    later = database.execute("PRAGMA user_version").fetchone()[0]
+    database.execute("DROP TABLE later")
+    database.execute(f"PRAGMA user_version = {later - 1}")
+
+
+def schema_version(board) -> int:
+    """As the header of the file has it; after a stop, which empties the log."""
+    board.must_run(f"systemctl stop edgehold.socket {UNIT}", timeout=300)
+    version = board.must_run(f"od -An -j60 -N4 -tu1 {QUEUE}").split()
+    board.must_run(f"systemctl start edgehold.socket {UNIT}", timeout=300)
+    board.until_ready()
+    return int.from_bytes(bytes(map(int, version)), "big")
+
+
+def sabotage(board):
+    """The socket is stopped: whoever comes while the service restarts is refused."""
+    board.must_run("systemctl mask --runtime edgehold.socket; systemctl stop edgehold.socket; systemctl restart edgehold.service")
