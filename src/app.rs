@@ -3,12 +3,12 @@
 //!
 //! | task | waits for |
 //! | --- | --- |
-//! | one accept loop a listener | a free place, a connection, the drain |
-//! | one task a connection | the client, the provider, the drain |
+//! | one accept loop a listener | a connection or the drain; then a place for it |
+//! | one task a connection | the client, the provider, the drain; then 2 s for a first request |
 //! | prober | the health of a provider, its next probe, the probes under way |
 //! | network watch | the kernel, the drain |
 //! | clock keeper | a minute, the drain |
-//! | reporter | ten seconds or half the interval that systemd gave, the queue's thread |
+//! | reporter | ten seconds or half the interval that systemd gave, the queue's thread, the drain |
 //! | pace keeper | a minute, the drain |
 //! | worker, and one task a job that runs | the queue's line, the targets, the drain |
 //! | `serve` itself | signals |
@@ -158,7 +158,7 @@ async fn stop(gateway: &Gateway, tasks: &Tasks, signals: &mut Signals) {
             0 => tracing::info!("stopped"),
             left => tracing::warn!(left, "the grace is over; requests were cut off"),
         },
-        () = second_stop(signals) => tracing::warn!("second signal: stopped at once"),
+        () = signals.stop() => tracing::warn!("second signal: stopped at once"),
     }
 }
 
@@ -169,10 +169,6 @@ fn start_tasks(gateway: &Arc<Gateway>, queue: &Queue, clock: &Arc<Clock>, tasks:
     tasks.spawn(keep_clock(Arc::clone(clock), queue.clone(), drain));
     tasks.spawn(probe(Arc::clone(gateway)));
     tasks.spawn(watch_network(Arc::clone(gateway)));
-}
-
-async fn second_stop(signals: &mut Signals) {
-    while let Signal::Reload = signals.next().await {}
 }
 
 /// What parts are made of.

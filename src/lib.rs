@@ -40,7 +40,7 @@
 //!
 //! | level | module | what it is | fence |
 //! | --- | --- | --- | --- |
-//! | | [`cli`] | what a person types; exit codes | the only user of clap |
+//! | | [`cli`] | what a person types; exit codes | the only user of clap, and of descriptors that are passed |
 //! | | [`app`] | the composition root: configuration, parts, tasks, drain | may name every module |
 //! | 4 | [`server`] | listeners, connections, limits, paths, error kinds as statuses | the only HTTP server |
 //! | 3 | [`summary`] | documents: read, cut, mapped, reduced; extracts without a model | the only readers of documents, and the only one that starts a process |

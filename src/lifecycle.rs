@@ -56,6 +56,11 @@ impl Signals {
             _ = self.hangup.recv() => Signal::Reload,
         }
     }
+
+    /// The next signal to stop; what asks for a reload meanwhile comes too late.
+    pub async fn stop(&mut self) {
+        while let Signal::Reload = self.next().await {}
+    }
 }
 
 /// Whether the service is stopping; cheap to clone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::{AppError, runtime};
-use crate::lifecycle::{Drain, Notify, NotifyEnv, Pace, Passed, Signal, Signals};
+use crate::lifecycle::{Drain, Notify, NotifyEnv, Pace, Passed, Signals};
 use crate::queue::Pulse;
 use crate::server::{self, Gateway};
 
@@ -79,7 +79,7 @@ pub fn hold_back(pace: &Pace, wait: Duration, say: impl FnOnce()) -> Result<bool
         || runtime()?.block_on(async {
             let mut signals = Signals::new().map_err(AppError::Runtime)?;
             say();
-            let waited = tokio::time::timeout(wait, stop_signal(&mut signals)).await.is_err();
+            let waited = tokio::time::timeout(wait, signals.stop()).await.is_err();
             Ok(waited)
         })?;
     if waited {
@@ -88,8 +88,4 @@ pub fn hold_back(pace: &Pace, wait: Duration, say: impl FnOnce()) -> Result<bool
         pace.forget();
     }
     Ok(waited)
-}
-
-async fn stop_signal(signals: &mut Signals) {
-    while let Signal::Reload = signals.next().await {}
 }

@@ -24,13 +24,12 @@ pub(super) fn run(path: Option<&Path>, env: &Env) -> u8 {
         passed: passed(env),
         pace: Pace::new(env.get("RUNTIME_DIRECTORY")),
     };
-    let env = env.clone();
     let load_again = env.clone();
     let reload = move || Config::load(path.as_deref(), &load_again);
     match app::serve(config, reload, given) {
         Ok(()) => 0,
         Err(error) => {
-            report(&format!("edgehold: {error}"), &env);
+            report(&format!("edgehold: {error}"), env);
             error.exit_code()
         }
     }
