@@ -47,11 +47,17 @@ pub(super) fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
 }
 
-/// Who is told what there is.
+/// Who is told what there is. What a handler has no method for is nothing to it.
 pub(super) trait Handler {
     fn start(&mut self, tag: &Tag) -> Result<(), Refused>;
-    fn end(&mut self, name: &str) -> Result<(), Refused>;
-    fn text(&mut self, text: &str) -> Result<(), Refused>;
+
+    fn end(&mut self, _name: &str) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn text(&mut self, _text: &str) -> Result<(), Refused> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -79,10 +79,6 @@ impl Handler for Styles {
         }
         Ok(())
     }
-
-    fn text(&mut self, _text: &str) -> Result<(), Refused> {
-        Ok(())
-    }
 }
 
 /// What stands in the first `<dc:title>`.

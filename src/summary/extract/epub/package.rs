@@ -22,14 +22,6 @@ impl Handler for Container {
         }
         Ok(())
     }
-
-    fn end(&mut self, _name: &str) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn text(&mut self, _text: &str) -> Result<(), Refused> {
-        Ok(())
-    }
 }
 
 /// Whether more is locked than fonts, which only are made hard to copy.
@@ -45,14 +37,6 @@ impl Handler for Encryption {
             self.is_strong |=
                 !algorithm.contains("idpf.org") && !algorithm.contains("ns.adobe.com");
         }
-        Ok(())
-    }
-
-    fn end(&mut self, _name: &str) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn text(&mut self, _text: &str) -> Result<(), Refused> {
         Ok(())
     }
 }
