@@ -3,14 +3,11 @@
 use serde_json::Value;
 
 use crate::jobs::{held, near};
-use crate::support::http::{find, request};
-use crate::support::{Conn, Gateway, at, run};
+use crate::support::http::request;
+use crate::support::{Blocks, Gateway, at, run};
 
 /// Events that are read as they come.
-struct Events {
-    conn: Conn,
-    text: Vec<u8>,
-}
+struct Events(Blocks);
 
 #[derive(Debug)]
 struct Event {
@@ -25,34 +22,18 @@ impl Events {
         let headers: Vec<_> = seen.map(|seen| ("Last-Event-ID", seen)).into_iter().collect();
         let path = format!("{}/events", at(id));
         conn.send(&request("GET", &path, &gateway.host(), &headers, b"")).await.unwrap();
-        let head = conn.head().await.unwrap();
-        assert_eq!((head.status, head.get("content-type")), (200, Some("text/event-stream")));
-        assert!(head.get("cache-control").is_some_and(|it| it.starts_with("no-")), "{head:?}");
-        Self { conn, text: Vec::new() }
+        Self(Blocks::of_events(conn).await.1)
     }
 
     /// The next event; `None` when the stream has ended in good order.
     async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(at) = find(&self.text, b"\n\n") {
-                let block: Vec<u8> = self.text.drain(..at + 2).collect();
-                let block = String::from_utf8(block).unwrap();
-                if block.starts_with(':') {
-                    continue;
-                }
-                let field = |name: &str| {
-                    let line = block.lines().find_map(|line| line.strip_prefix(name));
-                    line.unwrap_or_else(|| panic!("no {name} in {block}")).to_owned()
-                };
-                let data = serde_json::from_str(&field("data: ")).unwrap();
-                return Some(Event { id: field("id: "), name: field("event: "), data });
-            }
-            let chunk = self.conn.chunk().await.expect("it broke off");
-            if chunk.is_empty() {
-                return None;
-            }
-            self.text.extend(chunk);
-        }
+        let block = self.0.next_event().await?;
+        let field = |name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {block}")).to_owned()
+        };
+        let data = serde_json::from_str(&field("data: ")).unwrap();
+        Some(Event { id: field("id: "), name: field("event: "), data })
     }
 }
 

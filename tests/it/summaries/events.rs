@@ -3,19 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::summaries::{SMALL, SUMMARIES, TEXT, small};
-use crate::support::http::{find, request};
+use crate::support::http::request;
 use crate::support::reader::{is_map, paragraphs, read, reader};
 use crate::support::{
-    Act, Conn, Gateway, NO_RETRY, Ollama, OpenAi, alias, openai, reply, run, run_long, until_true,
+    Act, Blocks, Gateway, NO_RETRY, Ollama, OpenAi, alias, openai, reply, run, run_long, until_true,
 };
 
 const EVENTS: (&str, &str) = ("Accept", "text/event-stream");
 
 /// Events that are read as they come.
-struct Events {
-    conn: Conn,
-    text: Vec<u8>,
-}
+struct Events(Blocks);
 
 impl Events {
     async fn of(gateway: &Gateway, query: &str, text: &str) -> Self {
@@ -24,33 +21,18 @@ impl Events {
         let headers = [TEXT[0], EVENTS];
         let bytes = request("POST", &path, &gateway.host(), &headers, text.as_bytes());
         conn.send(&bytes).await.unwrap();
-        let head = conn.head().await.unwrap();
-        assert_eq!((head.status, head.get("content-type")), (200, Some("text/event-stream")));
+        let (head, blocks) = Blocks::of_events(conn).await;
         assert_eq!(head.get("x-accel-buffering"), Some("no"));
-        assert!(head.get("cache-control").is_some_and(|it| it.starts_with("no-")), "{head:?}");
-        Self { conn, text: Vec::new() }
+        Self(blocks)
     }
 
     /// The next event; `None` when the stream has ended in good order.
     async fn next(&mut self) -> Option<(String, Value)> {
-        loop {
-            if let Some(at) = find(&self.text, b"\n\n") {
-                let block: Vec<u8> = self.text.drain(..at + 2).collect();
-                let block = String::from_utf8(block).unwrap();
-                if block.starts_with(':') {
-                    continue;
-                }
-                let (name, data) = block.trim_end().split_once('\n').unwrap();
-                let name = name.strip_prefix("event: ").unwrap().to_owned();
-                let data = data.strip_prefix("data: ").unwrap();
-                return Some((name, serde_json::from_str(data).unwrap()));
-            }
-            let chunk = self.conn.chunk().await.expect("it broke off");
-            if chunk.is_empty() {
-                return None;
-            }
-            self.text.extend(chunk);
-        }
+        let block = self.0.next_event().await?;
+        let (name, data) = block.trim_end().split_once('\n').unwrap();
+        let name = name.strip_prefix("event: ").unwrap().to_owned();
+        let data = data.strip_prefix("data: ").unwrap();
+        Some((name, serde_json::from_str(data).unwrap()))
     }
 
     async fn rest(mut self) -> Vec<(String, Value)> {

@@ -30,5 +30,5 @@ pub use openai::OpenAi;
 pub use pair::{Pair, SECOND};
 pub use serve::{Act, Seen};
 pub use setup::{Folder, NO_RETRY, QUICK, Setup, alias, alias_with};
-pub use stream::{Stream, Streamed};
+pub use stream::{Blocks, Stream, Streamed};
 pub use wait::{bound, emulated, run, run_long, until, until_true};

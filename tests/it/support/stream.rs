@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::answer::Head;
 use crate::support::http::{Conn, find};
 
 /// What the events of a chat stream add up to.
@@ -69,31 +70,72 @@ pub fn data_of(block: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// A stream that is read as it comes.
-pub struct Stream {
+/// The blocks of a body of server-sent events, as they come.
+pub struct Blocks {
     conn: Conn,
     text: Vec<u8>,
 }
 
-impl Stream {
-    pub async fn begin(mut conn: Conn) -> Self {
+/// A body ended before it was whole.
+#[derive(Debug)]
+pub struct BrokeOff;
+
+impl Blocks {
+    /// Those of the answer that comes next; what comes before them is its head.
+    pub async fn begin(mut conn: Conn) -> (Head, Self) {
         let head = conn.head().await.expect("no response");
         assert_eq!(head.status, 200, "{head:?}");
-        Self { conn, text: Vec::new() }
+        (head, Self { conn, text: Vec::new() })
+    }
+
+    /// Those of an answer that is events, which nobody on the way may keep.
+    pub async fn of_events(conn: Conn) -> (Head, Self) {
+        let (head, blocks) = Self::begin(conn).await;
+        assert_eq!(head.get("content-type"), Some("text/event-stream"));
+        assert!(head.get("cache-control").is_some_and(|it| it.starts_with("no-")), "{head:?}");
+        (head, blocks)
+    }
+
+    /// The next one; `None` when the body has ended in good order.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, BrokeOff> {
+        loop {
+            if let Some(at) = find(&self.text, b"\n\n") {
+                return Ok(Some(self.text.drain(..at + 2).collect()));
+            }
+            let chunk = self.conn.chunk().await.ok_or(BrokeOff)?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            self.text.extend(chunk);
+        }
+    }
+
+    /// The next one that is no comment, of a body that must not break off.
+    pub async fn next_event(&mut self) -> Option<String> {
+        loop {
+            let block = String::from_utf8(self.next().await.expect("it broke off")?).unwrap();
+            if !block.starts_with(':') {
+                return Some(block);
+            }
+        }
+    }
+}
+
+/// A stream that is read as it comes.
+pub struct Stream(Blocks);
+
+impl Stream {
+    pub async fn begin(conn: Conn) -> Self {
+        Self(Blocks::begin(conn).await.1)
     }
 
     /// Data of the next event; `None` when the body has ended or broken off.
     pub async fn event(&mut self) -> Option<String> {
         loop {
-            if let Some(at) = find(&self.text, b"\n\n") {
-                let block: Vec<u8> = self.text.drain(..at + 2).collect();
-                if let Some(data) = data_of(&String::from_utf8_lossy(&block)) {
-                    return Some(data);
-                }
-                continue;
+            let block = self.0.next().await.ok()??;
+            if let Some(data) = data_of(&String::from_utf8_lossy(&block)) {
+                return Some(data);
             }
-            let chunk = self.conn.chunk().await.filter(|chunk| !chunk.is_empty())?;
-            self.text.extend_from_slice(&chunk);
         }
     }
 
