@@ -9,6 +9,11 @@ pub fn bits() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// 32 hexadecimal digits: a name that nothing else has.
+pub fn name() -> String {
+    format!("{:016x}{:016x}", bits(), bits())
+}
+
 /// A number from 0 to 1.
 pub fn share() -> f64 {
     u32::try_from(bits() >> 32).map_or(0.5, f64::from) / f64::from(u32::MAX)

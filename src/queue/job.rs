@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
-use crate::random::bits;
+use crate::random;
 
 /// A job's name: 1 to 64 letters, digits, `_` or `-`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -175,7 +175,7 @@ const FILE: &str = "job-";
 impl FileName {
     /// One that no other file has.
     pub fn fresh() -> Self {
-        Self(Arc::from(format!("{:016x}{:016x}", bits(), bits())))
+        Self(Arc::from(random::name()))
     }
 
     /// Where the file of this name is: in the folder of all of them.

@@ -30,7 +30,7 @@ pub(super) fn make(
     bar: &mut Bar,
 ) -> Result<Value, Failed> {
     // The service's own folder may be readable for its user alone.
-    let name = format!("edgehold-{:016x}{:016x}", random::bits(), random::bits());
+    let name = format!("edgehold-{}", random::name());
     let folder = Folder(std::env::temp_dir().join(name));
     let document = Document {
         content: Content::File(paper.file, paper.bytes),

@@ -128,7 +128,7 @@ fn open(name: &str, media: Option<String>) -> io::Result<Paper> {
 
 /// What comes, in a file without a name: it has a length then, and can be read twice.
 fn copied(mut from: impl Read) -> io::Result<File> {
-    let name = format!("edgehold-{:016x}{:016x}", random::bits(), random::bits());
+    let name = format!("edgehold-{}", random::name());
     let path = std::env::temp_dir().join(name);
     let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
     let mut file = made?;
