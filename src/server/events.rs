@@ -5,9 +5,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Frame;
+
+/// How often a client that nothing is said to is told that it is not forgotten.
+pub(in crate::server) const STILL_HERE: Duration = Duration::from_secs(15);
+
+/// What it is told: a comment, which no reader takes for an event.
+pub(in crate::server) const COMMENT: &[u8] = b": still here\n\n";
 
 /// A piece, and what comes after it; nothing comes after the end.
 type Step = Pin<Box<dyn Future<Output = (Bytes, Option<Events>)> + Send>>;

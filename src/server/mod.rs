@@ -212,8 +212,13 @@ impl Gateway {
             | Route::JobExport
             | Route::JobResult
             | Route::JobRetry
-            | Route::Jobs => jobs::serve(self, &current, asked, route, &caller, request).await,
-            Route::Summaries => summaries::serve(self, &current, asked, &caller, request).await,
+            | Route::Jobs => {
+                // Every connection would else have room for what few of them ask.
+                Box::pin(jobs::serve(self, &current, asked, route, &caller, request)).await
+            }
+            Route::Summaries => {
+                Box::pin(summaries::serve(self, &current, asked, &caller, request)).await
+            }
             Route::Response | Route::ResponseCancel => {
                 jobs::background(self, route, &caller, &request).await
             }

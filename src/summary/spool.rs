@@ -170,8 +170,7 @@ impl Spool {
     }
 
     fn create(&self) -> io::Result<(File, PathBuf)> {
-        let path =
-            self.folder.join(format!("{PASSING}{:016x}{:016x}", random::bits(), random::bits()));
+        let path = self.folder.join(format!("{PASSING}{}", random::name()));
         let file =
             OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         Ok((file, path))

@@ -1,7 +1,6 @@
 //! A job's changes as server-sent events (WHATWG HTML, section 9.2): each is the job as it then was.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
@@ -9,14 +8,11 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::queue::{JobKey, Watch};
 use crate::server::Gateway;
 use crate::server::body::Reply;
-use crate::server::events::{Events, Feed};
+use crate::server::events::{COMMENT, Events, Feed, STILL_HERE};
 use crate::server::failed::Failed;
 use crate::server::jobs::{known, view};
 use crate::server::names::LAST_EVENT_ID;
 use crate::server::respond;
-
-/// How often a client that nothing is said to is looked after.
-const STILL_HERE: Duration = Duration::from_secs(15);
 
 /// GET of a job's events: what it has not seen yet, then every change, until the job has ended.
 pub(super) async fn stream(
@@ -68,7 +64,7 @@ impl Feed for Changes {
             tokio::select! {
                 () = changed => {}
                 () = tokio::time::sleep(STILL_HERE) => {
-                    return (Bytes::from_static(b": still here\n\n"), Some(self));
+                    return (Bytes::from_static(COMMENT), Some(self));
                 }
                 () = self.gateway.drain.started() => {
                     return (Bytes::from_static(b": the service stops\n\n"), None);

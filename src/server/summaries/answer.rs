@@ -1,7 +1,6 @@
 //! A summary as it goes out.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
@@ -11,15 +10,12 @@ use tokio::sync::watch;
 use crate::config::Target;
 use crate::dispatch::Trail;
 use crate::server::body::Reply;
-use crate::server::events::{Events, Feed};
+use crate::server::events::{COMMENT, Events, Feed, STILL_HERE};
 use crate::server::failed::Failed;
 use crate::server::respond::{self, JSON, TEXT, with_trail};
 use crate::server::summaries::Work;
 use crate::server::summaries::accept::Accept;
 use crate::summary::{Progress, Summary};
-
-/// How often a client that nothing is said to is told that it is not forgotten.
-const STILL_HERE: Duration = Duration::from_secs(15);
 
 /// The whole summary.
 pub(super) fn whole(summary: &Summary, id: &HeaderValue, accept: Accept) -> Response<Reply> {
@@ -43,11 +39,9 @@ pub(super) fn whole(summary: &Summary, id: &HeaderValue, accept: Accept) -> Resp
 pub(super) fn events(work: Work) -> Response<Reply> {
     let (sender, progress) = watch::channel(Progress::default());
     let id = work.id.clone();
-    let gateway = work.gateway.clone();
     let making = Box::pin(async move {
         match work.run(&sender).await {
             Ok(summary) => {
-                gateway.metrics.summary(summary.method.word(), &summary.coverage.counts());
                 event("result", &summary.json(id.to_str().unwrap_or_default()).to_string())
             }
             Err(failed) => event("error", &problem(&failed)),
@@ -84,7 +78,7 @@ impl Feed for Making {
                 let progress = self.progress.borrow_and_update().json();
                 event("progress", &progress.to_string())
             }
-            () = tokio::time::sleep(STILL_HERE) => Bytes::from_static(b": still here\n\n"),
+            () = tokio::time::sleep(STILL_HERE) => Bytes::from_static(COMMENT),
         };
         (piece, Some(self))
     }

@@ -57,7 +57,7 @@ pub(super) async fn serve(
         let asking = asking(received, accept, timeout, wishes);
         return Box::pin(jobs::take(gateway, current, asked, caller, asking, order)).await;
     }
-    let wish = received.wish()?;
+    let (wish, document) = received.opened()?;
     let wishes = Wishes { locality: together(wishes.locality, wish.locality), ..wishes };
     let work = Work {
         gateway: Arc::clone(gateway),
@@ -65,7 +65,7 @@ pub(super) async fn serve(
         name: name(&current.dispatch, &wish).await,
         id: asked.id.clone(),
         wish,
-        document: received.document()?,
+        document,
         wishes,
         memory: received.memory,
     };
@@ -75,7 +75,6 @@ pub(super) async fn serve(
             let (progress, _) = watch::channel(Progress::default());
             let id = work.id.clone();
             let summary = Box::pin(work.run(&progress)).await?;
-            gateway.metrics.summary(summary.method.word(), &summary.coverage.counts());
             Ok(answer::whole(&summary, &id, accept))
         }
     }
@@ -118,7 +117,11 @@ impl Work {
             {
                 Err(Failed { attempts: refusal.attempts, ..late(progress) })
             }
-            Ok(made) => Ok(made?),
+            Ok(made) => {
+                let summary = made?;
+                self.gateway.metrics.summary(summary.method.word(), &summary.coverage.counts());
+                Ok(summary)
+            }
         }
     }
 }

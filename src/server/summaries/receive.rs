@@ -21,6 +21,7 @@ use crate::server::inference::check_depth;
 use crate::server::summaries::form::{self, Boundary};
 use crate::server::summaries::job::Head;
 use crate::server::summaries::wish;
+use crate::summary::extract::essence;
 use crate::summary::{Arrived, Arriving, Content, Document, Wish};
 
 /// Memory that a document takes on its way to the disk: what is gathered, and what is being written.
@@ -40,17 +41,9 @@ pub(super) struct Received {
 }
 
 impl Received {
-    /// What is to be made of it.
-    pub(super) fn wish(&self) -> Result<Wish, Error> {
+    /// What is to be made of it, and the document itself.
+    pub(super) fn opened(&self) -> Result<(Wish, Document), Error> {
         let mut wish = wish(&self.query)?;
-        if self.arrived.is_none() {
-            text_and_options(&self.body, &mut wish)?;
-        }
-        Ok(wish)
-    }
-
-    /// The document itself.
-    pub(super) fn document(&self) -> Result<Document, Error> {
         let content = match &self.arrived {
             Some(arrived) => {
                 let file = arrived.file.try_clone().map_err(|error| {
@@ -58,9 +51,10 @@ impl Received {
                 })?;
                 Content::File(file, arrived.bytes)
             }
-            None => Content::Text(text_and_options(&self.body, &mut Wish::default())?),
+            None => Content::Text(text_and_options(&self.body, &mut wish)?),
         };
-        Ok(Document { content, media: self.media.clone(), name: self.name.clone() })
+        let (media, name) = (self.media.clone(), self.name.clone());
+        Ok((wish, Document { content, media, name }))
     }
 
     /// What a job has to know of it.
@@ -147,10 +141,6 @@ fn file_name(headers: &HeaderMap) -> Option<String> {
         }
         _ => None,
     })
-}
-
-fn essence(media: &str) -> String {
-    media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The text of `{"text": ..., "length": ...}`; its other fields are options.

@@ -133,7 +133,8 @@ impl FromStr for Kind {
     }
 }
 
-fn essence(media_type: &str) -> String {
+/// A media type without its parameters, in lower case.
+pub fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

@@ -42,6 +42,6 @@ mod xml;
 pub use crate::summary::extract::charset::charset_of;
 pub use crate::summary::extract::child::child;
 pub use crate::summary::extract::host::{Program, extract};
-pub use crate::summary::extract::kind::Kind;
+pub use crate::summary::extract::kind::{Kind, essence};
 pub use crate::summary::extract::limits::Limits;
 pub use crate::summary::extract::report::{Refused, Report};
