@@ -39,6 +39,7 @@ pub(super) fn status(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply> 
 pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
     let snapshot = dispatch.snapshot();
     let config = dispatch.config();
+    let facts = gateway.queue.facts();
     let providers: Vec<Value> = snapshot
         .providers
         .iter()
@@ -84,8 +85,8 @@ pub(super) fn state(gateway: &Gateway, dispatch: &Dispatch) -> Value {
         },
         "providers": providers,
         "targets": targets,
-        "queue": queue(&gateway.queue.facts()),
-        "documents": documents(gateway, config),
+        "queue": queue(&facts),
+        "documents": documents(gateway, config, &facts),
         "connections": gateway.metrics.connections(),
         "streams": gateway.metrics.streams(),
         "config": configuration(gateway, config),
@@ -141,8 +142,7 @@ fn queue(facts: &Facts) -> Value {
 }
 
 /// What lies on the disk of documents: those of jobs, and what is being read for clients that wait.
-fn documents(gateway: &Gateway, config: &Config) -> Value {
-    let facts = gateway.queue.facts();
+fn documents(gateway: &Gateway, config: &Config, facts: &Facts) -> Value {
     let spool = gateway.summaries.spool();
     json!({
         "path": spool.as_ref().ok().map(|spool| spool.folder().display().to_string()),
@@ -173,10 +173,13 @@ pub(super) fn metrics(gateway: &Gateway, dispatch: &Dispatch) -> Response<Reply>
     whole(gateway.metrics.render(&gauges), PROMETHEUS)
 }
 
+/// One without labels.
+fn gauge(name: &'static str, help: &'static str, value: u64) -> Gauge {
+    Gauge { name, help, labels: Vec::new(), value: as_float(value) }
+}
+
 fn memory_gauges(gateway: &Gateway, dispatch: &Dispatch) -> Vec<Gauge> {
     let budget = &gateway.budget;
-    let gauge =
-        |name, help, value: u64| Gauge { name, help, labels: Vec::new(), value: as_float(value) };
     vec![
         gauge(
             "edgehold_memory_cap_bytes",
@@ -202,8 +205,6 @@ fn memory_gauges(gateway: &Gateway, dispatch: &Dispatch) -> Vec<Gauge> {
 
 fn config_gauges(gateway: &Gateway) -> Vec<Gauge> {
     let reload = gateway.reload();
-    let gauge =
-        |name, help, value: u64| Gauge { name, help, labels: Vec::new(), value: as_float(value) };
     vec![
         gauge(
             "edgehold_config_last_reload_successful",
@@ -224,42 +225,30 @@ fn config_gauges(gateway: &Gateway) -> Vec<Gauge> {
 }
 
 fn queue_gauges(facts: &Facts) -> Vec<Gauge> {
-    let gauge = |name, help, labels: Vec<(&'static str, String)>, value: u64| Gauge {
-        name,
-        help,
-        labels,
-        value: as_float(value),
-    };
     let mut gauges = vec![
         gauge(
             "edgehold_queue_open",
             "1 while the queue can be used.",
-            Vec::new(),
             u64::from(facts.closed.is_none()),
         ),
-        gauge("edgehold_queue_bytes", "Bytes of its database in use.", Vec::new(), facts.bytes),
-        gauge("edgehold_queue_quota_bytes", "Most bytes of its database.", Vec::new(), facts.quota),
-        gauge(
-            "edgehold_documents_bytes",
-            "Bytes of the documents of jobs.",
-            Vec::new(),
-            facts.document_bytes,
-        ),
+        gauge("edgehold_queue_bytes", "Bytes of its database in use.", facts.bytes),
+        gauge("edgehold_queue_quota_bytes", "Most bytes of its database.", facts.quota),
+        gauge("edgehold_documents_bytes", "Bytes of the documents of jobs.", facts.document_bytes),
         gauge(
             "edgehold_queue_set_aside",
             "Damaged databases set aside since the start.",
-            Vec::new(),
             facts.set_aside.len() as u64,
         ),
     ];
     for state in State::ALL {
         let labels = vec![("state", state.word().to_owned())];
-        gauges.push(gauge("edgehold_jobs", "Jobs by state.", labels, facts.counts.of(state)));
+        let all = gauge("edgehold_jobs", "Jobs by state.", facts.counts.of(state));
+        gauges.push(Gauge { labels, ..all });
     }
     for (what, count) in facts.totals.all() {
         let labels = vec![("what", what.to_owned())];
         let help = "What has happened to jobs since the start.";
-        gauges.push(gauge("edgehold_jobs_total", help, labels, count));
+        gauges.push(Gauge { labels, ..gauge("edgehold_jobs_total", help, count) });
     }
     gauges
 }

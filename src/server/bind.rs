@@ -73,16 +73,17 @@ pub fn bind(server: &Server, passed: Passed) -> Result<Vec<Listener>, ListenErro
     }
     let listeners = server.listen.iter().map(|listen| {
         let name = listen.to_string();
-        let fail = |error| ListenError::Bind(listen.to_string(), error);
         let ours = handed.iter().position(|it| it.at == *listen);
         let socket = match (ours, listen) {
-            (Some(index), _) => handed.swap_remove(index).socket.map_err(fail)?,
-            (None, Listen::Tcp(address)) => bind_tcp(*address).map(Socket::Tcp).map_err(fail)?,
+            (Some(index), _) => handed.swap_remove(index).socket,
+            (None, Listen::Tcp(address)) => bind_tcp(*address).map(Socket::Tcp),
             (None, Listen::Unix(path)) => bind_unix(path, server.socket_mode)
-                .map(|listener| Socket::Unix(listener, Some(path.clone())))
-                .map_err(fail)?,
+                .map(|listener| Socket::Unix(listener, Some(path.clone()))),
         };
-        Ok(Listener { socket, name })
+        match socket {
+            Ok(socket) => Ok(Listener { socket, name }),
+            Err(error) => Err(ListenError::Bind(name, error)),
+        }
     });
     let listeners = listeners.collect::<Result<Vec<_>, ListenError>>()?;
     match handed.first() {
