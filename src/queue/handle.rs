@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -22,6 +22,13 @@ const INBOX: usize = 128;
 
 /// How long one may wait to be among them.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a client waits for what it asked. A card that takes a second for each write is in time;
+/// a kernel that never ends a sync must not keep every client, and their memory, for ever.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// From when on everybody is told that the disk does not answer.
+const TOLD: Duration = Duration::from_secs(10);
 
 /// Times in a row that what has to be done is done. Some of it is done a little at a time, so that
 /// others come in between.
@@ -128,7 +135,11 @@ impl Queue {
 
     /// How the queue stands.
     pub fn facts(&self) -> Facts {
-        self.shared.facts().clone()
+        let mut facts = self.shared.facts().clone();
+        if facts.closed.is_none() {
+            facts.closed = self.stalled(TOLD);
+        }
+        facts
     }
 
     /// Takes a job. When it says that it has, the job is on stable storage. Its file is the queue's
@@ -148,7 +159,7 @@ impl Queue {
             store.enqueue(&job)
         };
         async move {
-            match self.carry(Kind::Durable, false, work).await {
+            match self.ask(Kind::Durable, false, work).await {
                 Err(QueueError::Full(why)) => Ok(Enqueued::Full(why)),
                 other => other,
             }
@@ -160,7 +171,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn job(&self, key: JobKey) -> Result<Option<Job>, QueueError> {
-        self.carry(Kind::Read, false, move |store| store.job(&key)).await
+        self.ask(Kind::Read, false, move |store| store.job(&key)).await
     }
 
     /// Jobs in the order of their acceptance.
@@ -168,7 +179,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn list(&self, which: Listing) -> Result<Vec<Job>, QueueError> {
-        self.carry(Kind::Read, false, move |store| store.list(&which)).await
+        self.ask(Kind::Read, false, move |store| store.list(&which)).await
     }
 
     /// A job's answer, if there is one. One that is not what was stored makes the job corrupt.
@@ -176,10 +187,10 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn answer(&self, key: JobKey, which: Which) -> Result<Option<Found>, QueueError> {
-        let found = self.carry(Kind::Read, false, move |store| store.answer(&key, which)).await?;
+        let found = self.ask(Kind::Read, false, move |store| store.answer(&key, which)).await?;
         if let Some(Found::Corrupt(seq)) = &found {
             let seq = *seq;
-            self.carry(Kind::Durable, true, move |store| store.mark_corrupt(seq)).await?;
+            self.ask(Kind::Durable, true, move |store| store.mark_corrupt(seq)).await?;
         }
         Ok(found)
     }
@@ -189,7 +200,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn payload(&self, key: JobKey) -> Result<Option<Vec<u8>>, QueueError> {
-        self.carry(Kind::Read, false, move |store| store.payload(&key)).await
+        self.ask(Kind::Read, false, move |store| store.payload(&key)).await
     }
 
     /// Cancels a job that has not ended; lets one go that has.
@@ -197,7 +208,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn remove(&self, key: JobKey) -> Result<Option<Removed>, QueueError> {
-        self.carry(Kind::Durable, true, move |store| store.remove(&key)).await
+        self.ask(Kind::Durable, true, move |store| store.remove(&key)).await
     }
 
     /// Cancels a job that has not ended; one that has stays as it is.
@@ -205,7 +216,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn cancel(&self, key: JobKey) -> Result<Option<Job>, QueueError> {
-        self.carry(Kind::Durable, true, move |store| store.cancel(&key)).await
+        self.ask(Kind::Durable, true, move |store| store.cancel(&key)).await
     }
 
     /// Tries a job again that ended without an answer.
@@ -213,7 +224,7 @@ impl Queue {
     /// # Errors
     /// The queue cannot be used now.
     pub async fn retry(&self, key: JobKey) -> Result<Option<Retried>, QueueError> {
-        self.carry(Kind::Durable, false, move |store| store.retry(&key)).await
+        self.ask(Kind::Durable, false, move |store| store.retry(&key)).await
     }
 
     /// Keeps a finished step of a job that runs: when it says that it has, the step is on stable
@@ -347,14 +358,41 @@ impl Queue {
         self.shared.changed.notified().await;
     }
 
+    /// What a client wants done. It waits so long and no longer: what was not begun by then is not
+    /// done, and of what was begun nobody knows.
+    async fn ask<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        drains: bool,
+        work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        if let Some(why) = self.stalled(DEADLINE) {
+            return Err(QueueError::Closed(why));
+        }
+        let until = Some(Instant::now() + DEADLINE);
+        let done = tokio::time::timeout(DEADLINE, self.send(kind, drains, until, work)).await;
+        done.unwrap_or(Err(QueueError::Late))
+    }
+
+    /// What the service itself wants done, however long the disk takes.
     async fn carry<T: Send + 'static>(
         &self,
         kind: Kind,
         drains: bool,
         work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, QueueError> {
+        self.send(kind, drains, None, work).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        drains: bool,
+        until: Option<Instant>,
+        work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, QueueError> {
         let (reply, answer) = oneshot::channel();
-        let errand = Box::new(Errand { kind, drains, work, found: None, reply });
+        let errand = Box::new(Errand { kind, drains, until, work, found: None, reply });
         let place = tokio::time::timeout(PATIENCE, self.inbox.reserve());
         match place.await {
             Ok(Ok(place)) => place.send(errand),
@@ -363,6 +401,12 @@ impl Queue {
         }
         let ended = || QueueError::Closed("its thread has ended".to_owned());
         answer.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// What to say where the thread has been at something for this long.
+    fn stalled(&self, long: Duration) -> Option<String> {
+        let since = self.shared.stat.at_it_for().filter(|since| *since >= long)?;
+        Some(format!("the disk has not answered for {} s", since.as_secs()))
     }
 }
 

@@ -442,6 +442,11 @@ pub enum QueueError {
     /// Too many ask at once.
     #[error("the queue's thread has too much to do; try again")]
     Busy,
+    /// The disk took too long. It may be done all the same.
+    #[error(
+        "the disk has not answered in time, and what was asked may still be done: ask again, with the same id or Idempotency-Key"
+    )]
+    Late,
     /// The database cannot be used now.
     #[error("the queue is closed: {0}")]
     Closed(String),

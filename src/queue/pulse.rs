@@ -1,7 +1,10 @@
 //! Signs of life of the queue's thread, for a watchdog.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::queue::thread::locked;
 
 /// How the queue's thread is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +17,42 @@ pub enum Pulse {
     None,
 }
 
-/// Where the kernel says what a thread is doing.
+/// What can be known of the thread without its help.
 #[derive(Debug, Default)]
-pub(super) struct Stat(OnceLock<PathBuf>);
+pub(super) struct Stat {
+    /// Where the kernel says what it is doing.
+    path: OnceLock<PathBuf>,
+    /// Since when it has been at what it does.
+    since: Mutex<Option<Instant>>,
+}
 
 impl Stat {
     /// The thread that calls this is meant.
     pub(super) fn begins_here(&self) {
         if let Ok(own) = std::fs::read_link("/proc/thread-self") {
-            self.0.set(Path::new("/proc").join(own).join("stat")).ok();
+            self.path.set(Path::new("/proc").join(own).join("stat")).ok();
         }
     }
 
     /// Whether it waits for the disk at this moment.
     pub(super) fn waits_for_disk(&self) -> bool {
-        let stat = self.0.get().and_then(|path| std::fs::read_to_string(path).ok());
+        let stat = self.path.get().and_then(|path| std::fs::read_to_string(path).ok());
         stat.is_some_and(|stat| is_disk_sleep(&stat))
+    }
+
+    /// It begins with what somebody asked for.
+    pub(super) fn begins(&self) {
+        *locked(&self.since) = Some(Instant::now());
+    }
+
+    /// It has done all that.
+    pub(super) fn is_done(&self) {
+        *locked(&self.since) = None;
+    }
+
+    /// How long it has been at it; `None` where it has nothing to do.
+    pub(super) fn at_it_for(&self) -> Option<Duration> {
+        locked(&self.since).map(|since| since.elapsed())
     }
 }
 
@@ -61,7 +84,7 @@ mod tests {
         let stat = Stat::default();
         assert!(!stat.waits_for_disk(), "no thread is known");
         stat.begins_here();
-        let line = std::fs::read_to_string(stat.0.get().unwrap()).unwrap();
+        let line = std::fs::read_to_string(stat.path.get().unwrap()).unwrap();
         assert!(line.contains(") R "), "who reads this runs: {line}");
         assert!(!stat.waits_for_disk());
     }

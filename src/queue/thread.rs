@@ -31,6 +31,8 @@ pub(super) trait Work: Send {
     fn kind(&self) -> Kind;
     /// Whether it makes room, and may use the last of it.
     fn drains(&self) -> bool;
+    /// Whether whoever asked was told by now that it is not done in time.
+    fn is_late(&self) -> bool;
     /// Does it, and holds what comes of it.
     fn run(&mut self, store: &mut Store) -> Result<(), Fault>;
     /// Says what came of it, or why nothing did.
@@ -41,6 +43,8 @@ pub(super) trait Work: Send {
 pub(super) struct Errand<T, W> {
     pub(super) kind: Kind,
     pub(super) drains: bool,
+    /// It is not begun after this.
+    pub(super) until: Option<Instant>,
     pub(super) work: W,
     pub(super) found: Option<T>,
     pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
@@ -57,6 +61,10 @@ where
 
     fn drains(&self) -> bool {
         self.drains
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| until <= Instant::now())
     }
 
     fn run(&mut self, store: &mut Store) -> Result<(), Fault> {
@@ -115,17 +123,20 @@ impl Keeper {
         self.open();
         self.shared.opened();
         while let Some(first) = inbox.blocking_recv() {
+            self.shared.stat.begins();
             let mut batch = vec![first];
             while batch.len() < BATCH
                 && let Ok(next) = inbox.try_recv()
             {
                 batch.push(next);
             }
+            batch.retain(|work| !work.is_late());
             if self.store.is_none() && Instant::now() >= self.reopen_at {
                 self.open();
             }
             self.take(batch);
             self.settle();
+            self.shared.stat.is_done();
         }
         self.look_after_files();
         if let Some(store) = self.store.take() {

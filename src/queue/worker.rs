@@ -132,7 +132,7 @@ impl<R: Runner> Crew<R> {
                     tokio::time::sleep(AGAIN * 4).await;
                     return None;
                 }
-                Err(QueueError::Busy) => tokio::time::sleep(AGAIN).await,
+                Err(QueueError::Busy | QueueError::Late) => tokio::time::sleep(AGAIN).await,
             }
         }
     }

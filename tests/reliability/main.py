@@ -17,7 +17,7 @@ import traceback
 
 from verdict import Rig
 
-RIGS = ["kill9", "powercut", "inject", "full", "readonly", "flip", "clock", "backlog", "wear", "idempotency", "chunks", "chunkcut"]
+RIGS = ["kill9", "powercut", "inject", "full", "readonly", "frozen", "flip", "clock", "backlog", "wear", "idempotency", "chunks", "chunkcut"]
 PATIENCE = 900  # seconds for a rig of a push
 
 

@@ -363,7 +363,7 @@ fn corrupt() -> Error {
 fn closed(error: QueueError) -> Failed {
     let error = match error {
         QueueError::Full(why) => Error::new(Kind::QueueFull, why),
-        QueueError::Busy | QueueError::Closed(_) => {
+        QueueError::Busy | QueueError::Late | QueueError::Closed(_) => {
             Error::new(Kind::Unavailable, format!("{error}; requests that are no jobs are served"))
         }
     };
