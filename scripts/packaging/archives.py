@@ -11,7 +11,7 @@ import io
 import subprocess
 import tarfile
 
-from payload import CONFIG, PARTS, REPOSITORY, Entry, Tree, Wrong
+from payload import CONFIG, PARTS, REPOSITORY, Entry, Tree, Wrong, add_folders
 
 # Level 6 takes 9 MiB to unpack and 9 would take 65, which a small device does not have. Code is in words of four bytes.
 LZMA = "--lzma2=preset=6e,lc=2,lp=2,pb=2,nice=273"
@@ -33,7 +33,8 @@ def tar_xz(tree: Tree, name: str, time: int) -> bytes:
 def deb(tree: Tree, version: str, architecture: str, time: int) -> bytes:
     """The package for Debian and what descends from it."""
     files = dict(tree)
-    _add(files, "usr/share/lintian/overrides/edgehold", (PARTS / "debian" / "lintian-overrides").read_bytes())
+    files["usr/share/lintian/overrides/edgehold"] = Entry(0o644, (PARTS / "debian" / "lintian-overrides").read_bytes())
+    add_folders(files)
     members = {
         "debian-binary": b"2.0\n",
         "control.tar.xz": _xz(_tar(_control(files, version, architecture), "./", time)),
@@ -51,13 +52,6 @@ def _xz(data: bytes, architecture: str = "all") -> bytes:
         raise Wrong("xz is not installed (xz-utils 5.4 or later)") from None
     except subprocess.CalledProcessError as error:
         raise Wrong(f"xz 5.4 or later is needed: {error.stderr.decode().strip()}") from None
-
-
-def _add(tree: Tree, path: str, data: bytes) -> None:
-    tree[path] = Entry(0o644, data)
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        tree.setdefault(path, Entry(0o755))
 
 
 def _control(tree: Tree, version: str, architecture: str) -> Tree:

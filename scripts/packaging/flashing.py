@@ -46,9 +46,10 @@ def flash(options: argparse.Namespace) -> None:
         links = units.links(tree)
         if wanted.control and dpkgdb.there(root):
             tree.update(dpkgdb.records(root, wanted, links))
-        _with_folders(tree, links)
-        _check_room(root, tree)
-        changed = _write(root, tree, links, _obsolete(root, tree))
+        payloads.add_folders(tree, links)
+        stale = {path for path, entry in tree.items() if not root.is_as(path, entry)}
+        _check_room(root, tree, stale)
+        changed = _write(root, tree, stale, links, _obsolete(root, tree))
         root.finish()
         _report(root, options, tree, links, changed)
 
@@ -228,16 +229,9 @@ def _runner(binary: pathlib.Path) -> list[str]:
     raise Wrong(f"a binary for {machine} cannot check the configuration here: install qemu-user-static, or give one that can run with --check-with")
 
 
-def _with_folders(tree: Tree, links: dict[str, str]) -> None:
-    for path in [*tree, *links]:
-        for folder in pathlib.PurePosixPath(path).parents:
-            if str(folder) != ".":
-                tree.setdefault(str(folder), Entry(0o755))
-
-
-def _check_room(root: Root, tree: Tree) -> None:
+def _check_room(root: Root, tree: Tree, stale: set[str]) -> None:
     # Every file is written whole before the old one goes, and takes whole blocks.
-    needed = sum(len(it.data or b"") // 4096 * 4096 + 8192 for path, it in tree.items() if not root.is_as(path, it))
+    needed = sum(len(tree[path].data or b"") // 4096 * 4096 + 8192 for path in stale)
     if needed > root.room():
         raise Wrong(f"no room: {needed} bytes are needed, and {root.room()} are free")
 
@@ -252,12 +246,12 @@ def _obsolete(root: Root, tree: Tree) -> list[str]:
     return sorted({path for path in before if path not in tree and not path.startswith(("etc/", "var/"))})
 
 
-def _write(root: Root, tree: Tree, links: dict[str, str], obsolete: list[str]) -> int:
+def _write(root: Root, tree: Tree, stale: set[str], links: dict[str, str], obsolete: list[str]) -> int:
     changed = 0
     for path, entry in sorted(tree.items()):
         if entry.data is None:
             changed += _write_folder(root, path, entry)
-        elif not root.is_as(path, entry):
+        elif path in stale:
             root.put_file(root.place(path), entry.mode, entry.data)
             changed += 1
     for path, target in sorted(links.items()):

@@ -13,6 +13,7 @@ import lzma
 import pathlib
 import stat
 import tarfile
+from collections.abc import Iterable
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PARTS = REPOSITORY / "scripts" / "packaging"
@@ -68,7 +69,7 @@ def from_repository(binary: bytes, notices: pathlib.Path | None = None) -> Paylo
     _add_documentation(tree)
     if notices:
         tree[f"{DOC}/third-party.gz"] = _zipped(notices)
-    _add_folders(tree)
+    add_folders(tree)
     return Payload(dict(sorted(tree.items())))
 
 
@@ -103,8 +104,9 @@ def _zipped(path: pathlib.Path) -> Entry:
     return Entry(0o644, gzip.compress(path.read_bytes(), 9, mtime=0))
 
 
-def _add_folders(tree: Tree) -> None:
-    for path in list(tree):
+def add_folders(tree: Tree, more: Iterable[str] = ()) -> None:
+    """Adds the folders above everything in the tree, and above these paths."""
+    for path in [*tree, *more]:
         for folder in pathlib.PurePosixPath(path).parents:
             if str(folder) != ".":
                 tree.setdefault(str(folder), Entry(0o755))
@@ -148,7 +150,7 @@ def recorded(tree: Tree) -> Tree:
     files = [name for name, entry in whole.items() if entry.data is not None and name != CONFIG]
     listed = "".join(f"{name}\n" for name in sorted([*files, f"{RECORD}/files"]))
     whole[f"{RECORD}/files"] = Entry(0o644, listed.encode())
-    _add_folders(whole)
+    add_folders(whole)
     return whole
 
 

@@ -13,7 +13,6 @@ import by_dpkg
 from bench import KEY, Bench, difference, files, hold, run, tree
 
 CONFIG = "etc/edgehold/edgehold.toml"
-LINK = "etc/systemd/system/sockets.target.wants/edgehold.socket"
 MIB = 1 << 20
 LAN = '[server]\nlisten = ["192.168.7.1:11435"]\n\n[[clients]]\nname = "app"\ntoken = { credential = "app" }\n'
 
