@@ -79,20 +79,24 @@ apt_upgrade() {
 
 # apt-get waits for dpkg's lock when asked to, but not for that of the lists: hence the retries.
 apt_locked() {
-    local try
-    if apt_lists_stale; then
-        for try in 1 2 3 4 5; do
-            quietly as_root apt-get -qq -o Acquire::Retries=3 update && break
-            # Some other list may be broken, and ours fresh: the install will tell.
-            [ "$try" -lt 5 ] || say "could not refresh every package list; going on with those there are"
-            sleep "$try"
-        done
-        touch "$(apt_stamp)"
-    fi
+    apt_refresh
     say "installing $*"
     # What is installed stays: a package that would drive out another is for the user to decide.
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-remove --no-install-recommends \
         -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install "$@"
+}
+
+# Refreshes the lists, once in a run. To be called under the lock `apt`.
+apt_refresh() {
+    local try
+    apt_lists_stale || return 0
+    for try in 1 2 3 4 5; do
+        quietly as_root apt-get -qq -o Acquire::Retries=3 update && break
+        # Some other list may be broken, and ours fresh: the install will tell.
+        [ "$try" -lt 5 ] || say "could not refresh every package list; going on with those there are"
+        sleep "$try"
+    done
+    touch "$(apt_stamp)"
 }
 
 # Old lists name versions that are no longer served, so each run of a script refreshes them once, before its first
@@ -130,6 +134,17 @@ pip_venv_wants() {
     done
 }
 
+# 0.16 and later bring an allocator of their own in the place of musl's, which rounds every size up to a power of two
+# and never gives memory back: 1,000 streams would leave 22 MB behind.
+ziglang=ziglang==0.15.2
+zigbuild=cargo-zigbuild==0.24.0
+
+# zig_venv: the environment with zig and what has cargo use it. One for all scripts, which would else make it anew under
+# each other.
+zig_venv() {
+    pip_venv zig "$ziglang" "$zigbuild"
+}
+
 pip_venv_holds() {
     local dir=$1
     shift
@@ -148,6 +163,14 @@ pip_venv_make() {
     quietly python3 -m venv "$dir" || return
     quietly "$dir/bin/python" -m pip install --no-input --disable-pip-version-check --retries 5 "$@" || return
     pip_venv_wants "$@" >"$dir/requirements.stamp"
+}
+
+# roomy MIB: prints a folder to work in, in memory where so much is free there, so that a rig wears out no disk of this
+# machine.
+roomy() {
+    local free
+    free=$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -n 1) || free=0
+    if [ "$free" -gt "$1" ]; then echo /dev/shm; else echo "${TMPDIR:-/tmp}"; fi
 }
 
 # emulator_for TARGET: prints the program that runs the target's binaries here, or nothing where they run as they are.

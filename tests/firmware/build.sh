@@ -50,12 +50,10 @@ have_c() {
     build_c c '' gcc
 }
 
-# have_c_for NAME TARGET EMULATOR: the same for a device, static, by zig. The pins are those of scripts/build, whose
-# environment it is.
+# have_c_for NAME TARGET EMULATOR: the same for a device, static, by zig.
 have_c_for() {
-    local pins venv
-    mapfile -t pins < <(sed -n 's/^zig\(lang\|build\)=//p' "$root/scripts/build")
-    venv=$(pip_venv zig "${pins[@]}")
+    local venv
+    venv=$(zig_venv)
     export ZIG_GLOBAL_CACHE_DIR
     ZIG_GLOBAL_CACHE_DIR=$(cache_dir)/zig
     ensure_qemu_user
