@@ -105,7 +105,7 @@ impl Gate {
         }
         Err(Error::new(
             Kind::Misdirected,
-            "the Host header is not a name of this gateway; list it under hosts in [server] if it should be",
+            "the Host header is not a name of this gateway and its port, such as 127.0.0.1:11435; list it under hosts in [server] if it should be",
         ))
     }
 
