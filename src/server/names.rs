@@ -21,6 +21,9 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempot
 /// Whether a job had been accepted before.
 pub(super) static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
+/// How the job stands whose answer this is.
+pub(super) static JOB: HeaderName = HeaderName::from_static("x-edgehold-job");
+
 /// The event that a client saw last.
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

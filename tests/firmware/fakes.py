@@ -78,7 +78,8 @@ class Server:
 
 
 class Ollama(Server):
-    """Knows one model. A prompt with "long" in it gets LONG, every other one ANSWER; `held` keeps them all waiting."""
+    """Knows one model. A prompt with "long" in it gets LONG, one with "overloaded" 503, every other one ANSWER; while `free` is
+    not set, they all wait."""
 
     def __init__(self):
         super().__init__()
@@ -91,7 +92,8 @@ class Ollama(Server):
             line, fields, _ = await read_head(reader)
             body = await read_body(reader, fields)
             answer = await self.answer(line.split()[1], body)
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+            status = "503 Service Unavailable\r\nRetry-After: 1" if b"overloaded" in body else "200 OK"
+            head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
             writer.write(head.encode() + answer)
             await writer.drain()
 

@@ -22,6 +22,7 @@ class Gateway:
         self.folder, self.ollama = folder, ollama
         self.port = free_port()
         self.max_waiting = 32  # the default
+        self.max_attempts = 5  # the default
         self.names = []  # ports by which it is called, beside its own
         self.process = None
 
@@ -38,6 +39,7 @@ class Gateway:
         return text + f"""
 [queue]
 path = "{self.folder}/queue.db"
+max_attempts = {self.max_attempts}
 [routing]
 retries = 0
 [[clients]]

@@ -253,6 +253,22 @@ async def wrong_request(setting):
     return await setting.all(wrong)
 
 
+# --- a job that fails ---
+
+
+async def failing(setting, example):
+    result = await setting.run(example, "job", f"failing-{example.name}", "overloaded")
+    problem = result.no_answer("503") or (f"an answer: {result.out!r}" if result.out else None)
+    tries = [status for status in setting.wires[example.name].statuses("GET") if status != 202]
+    return problem or (None if tries == [503] else f"the result was {tries}: what a job ended with was asked for again")
+
+
+async def job_fails(setting):
+    setting.gateway.max_attempts = 1
+    await setting.open()
+    return await setting.all(failing)
+
+
 # --- the gateway is busy ---
 
 
@@ -324,5 +340,6 @@ ALL = {
     "connection cut in the answer": answer_cut,
     "20 KiB in bits through 512 bytes": long_answer,
     "wrong requests": wrong_request,
+    "job that fails": job_fails,
     "served at once": served_at_once,
 }

@@ -30,7 +30,7 @@ use crate::server::failed::Failed;
 use crate::server::gate::Caller;
 use crate::server::jobs::parcel::{AnswerHead, unpack};
 use crate::server::jobs::prefer::seconds;
-use crate::server::names::PROVISIONAL;
+use crate::server::names::{JOB, PROVISIONAL};
 use crate::server::respond::{JSON, whole};
 use crate::server::route::Route;
 use crate::server::{Asked, Current, Gateway, query};
@@ -174,7 +174,10 @@ async fn result(
         Some(Found::Answer { stored, parcel, is_draft }) => {
             let is_provisional = is_draft && job.result.is_none() && !job.state.is_final();
             let response = unpacked(stored.status, parcel.into(), is_provisional);
-            Ok(response.ok_or_else(corrupt)?.map(|reply| reply.holding(memory)))
+            let mut response = response.ok_or_else(corrupt)?;
+            // A stored 503 is the job's for good, and not a word of the gateway's that it is busy now.
+            response.headers_mut().insert(&JOB, HeaderValue::from_static(job.state.word()));
+            Ok(response.map(|reply| reply.holding(memory)))
         }
     }
 }

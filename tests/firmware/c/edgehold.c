@@ -182,6 +182,7 @@ static int read_header(struct edgehold *e, const char *line, int *has_length) {
     if ((value = value_of(line, "Content-Length")) != NULL) return *has_length = number(value, &e->length);
     if (value_of(line, "Transfer-Encoding") != NULL) return 0;
     if ((value = value_of(line, "Retry-After")) != NULL && number(value, &seconds)) e->retry_after = (unsigned)seconds;
+    if ((value = value_of(line, "X-Edgehold-Job")) != NULL) e->is_final = strcmp(value, "failed") == 0;
     if ((value = value_of(line, "Location")) != NULL) {
         if (strlen(value) >= sizeof e->place) return 0;
         strcpy(e->place, value);
@@ -195,6 +196,7 @@ static enum edgehold_outcome read_head(struct edgehold *e) {
     char *line = read_line(e);
     e->status = 0;
     e->retry_after = 0;
+    e->is_final = 0;
     e->length = 0;
     e->place[0] = 0;
     if (line == NULL) return EDGEHOLD_UNREACHABLE;
@@ -256,7 +258,7 @@ static void pause_for(unsigned seconds) {
 
 /* Whether it may be tried again; then it has waited. */
 static int again(struct edgehold *e, enum edgehold_outcome *outcome, unsigned *tries) {
-    if (*outcome == EDGEHOLD_DONE && (e->status == 503 || e->status == 429)) *outcome = EDGEHOLD_BUSY;
+    if (*outcome == EDGEHOLD_DONE && (e->status == 503 || e->status == 429) && !e->is_final) *outcome = EDGEHOLD_BUSY;
     if (*outcome == EDGEHOLD_DONE || *outcome == EDGEHOLD_WRONG || *outcome == EDGEHOLD_REFUSED) return 0;
     if (++*tries >= EDGEHOLD_TRIES) return 0;
     pause_for(*outcome == EDGEHOLD_BUSY ? e->retry_after : 0);

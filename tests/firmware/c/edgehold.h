@@ -38,6 +38,7 @@ struct edgehold {
     /* Of the last response. */
     int status;
     unsigned retry_after;
+    int is_final;               /* whether it is what a job ended with */
     char place[EDGEHOLD_PLACE]; /* its Location: where the job is */
 
     /* Inside. */

@@ -90,7 +90,7 @@ class Edgehold:
                 if status in (200, 202):
                     return status
                 why = "%d: %s" % (status, self.trouble)
-                if status not in (429, 503):
+                if status not in (429, 503) or self.is_final:
                     raise Failed(why)
                 wait = min(max(self.retry_after, 1), LONGEST)
             except (OSError, Broken) as problem:
@@ -135,7 +135,7 @@ class Edgehold:
         return line.strip()
 
     def _read_head(self, stream):
-        self.length, self.retry_after, self.place = -1, 0, ""
+        self.length, self.retry_after, self.place, self.is_final = -1, 0, "", False
         line = self._read_line(stream)
         if not line.startswith(b"HTTP/1.1 ") or not line[9:12].isdigit():
             raise Failed("what answers is no edgehold")
@@ -157,6 +157,8 @@ class Edgehold:
             self.length = int(value)
         elif name == b"retry-after" and value.isdigit():
             self.retry_after = int(value)
+        elif name == b"x-edgehold-job":
+            self.is_final = value == b"failed"  # it is what the job ended with
         elif name == b"location":
             self.place = value.decode()
 

@@ -95,7 +95,8 @@ class Edgehold:
                 if status in (200, 202):
                     return status, answered
                 why = f"{status}: {text}"
-                if status not in (429, 503):
+                # A job may have ended with either.
+                if status not in (429, 503) or answered.get("X-Edgehold-Job") == "failed":
                     raise Failed(why)
                 wait = self.seconds(answered)
             except requests.exceptions.InvalidSchema as problem:

@@ -49,6 +49,8 @@ patiently() {
             case $status in
             200 | 202) return ;;
             429 | 503)
+                # A job may have ended with either.
+                [ "$(header x-edgehold-job)" != failed ] || fail "the job failed ($status): $(cat "$dir/body")"
                 why="busy ($status): $(cat "$dir/body")"
                 pause=$(header retry-after)
                 ;;

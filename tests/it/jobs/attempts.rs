@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::jobs::{near, questions};
-use crate::support::{Act, Gateway, NO_RETRY, OpenAi, alias, openai, reply, run, run_long, until};
+use crate::support::{
+    Act, Answer, Gateway, NO_RETRY, OpenAi, alias, openai, reply, run, run_long, until,
+};
 
 fn error(status: u16) -> Vec<Act> {
     reply::json(status, &openai::error("no", "some_error", None))
@@ -72,6 +74,9 @@ fn there_are_only_so_many_calls() {
         assert!(failed["last_error"]["message"].is_string(), "{failed}");
         let result = gateway.result("a").await.expect(now.status());
         assert_eq!((&result.error().0, result.error().1), (&now.error().0, now.error().1));
+        // Whoever gets it knows that it is no word of now.
+        let told = |answer: &Answer| answer.header("x-edgehold-job").map(str::to_owned);
+        assert_eq!((told(&result).as_deref(), told(&now)), (Some("failed"), None));
     });
 }
 

@@ -1,4 +1,5 @@
-//! A job's result is what the path itself would have answered: status, headers and bytes.
+//! A job's result is what the path itself would have answered: status, headers and bytes. It says how the
+//! job stands as well.
 
 use serde_json::{Value, json};
 
@@ -102,16 +103,21 @@ fn headers(answer: &Answer, but: &[&str]) -> Vec<(String, String)> {
     all
 }
 
+/// The one header that a result has and an answer of now has not.
+const JOB: &str = "x-edgehold-job";
+
 #[track_caller]
 fn assert_same(now: &Answer, later: &Answer, is_native: bool, why: &str) {
     assert_eq!(now.status(), later.status(), "{why}: {}", later.text());
+    let ended = if later.status() == 200 { "succeeded" } else { "failed" };
+    assert_eq!((now.header(JOB), later.header(JOB)), (None, Some(ended)), "{why}");
     if is_native {
         assert_eq!(now.text(), later.text(), "{why}");
-        assert_eq!(headers(now, &[]), headers(later, &[]), "{why}");
+        assert_eq!(headers(now, &[]), headers(later, &[JOB]), "{why}");
         return;
     }
     // Times and ids may be longer or shorter, and the length with them.
-    let but = ["content-length"];
+    let but = ["content-length", JOB];
     assert_eq!(headers(now, &but), headers(later, &but), "{why}");
     assert!(later.header("content-length").is_some(), "{why}");
     if now.body == later.body {

@@ -51,6 +51,7 @@ fn the_draft_comes_first_and_the_better_one_in_its_place() {
         assert_eq!(draft.content(), "a draft");
         assert_eq!(draft.header("x-edgehold-provisional"), Some("true"));
         assert_eq!(draft.header("x-edgehold-target"), Some("local/tiny"));
+        assert_eq!(draft.header("x-edgehold-job"), Some("queued"));
         let job = until_provisional(&gateway, "a").await;
         assert_eq!((&job["target"], &job["attempts"]), (&json!("local/tiny"), &json!(1)));
         world.cloud.up();
@@ -59,6 +60,7 @@ fn the_draft_comes_first_and_the_better_one_in_its_place() {
         let result = gateway.result("a").await.expect(200);
         assert_eq!(result.content(), "well considered");
         assert_eq!(result.header("x-edgehold-provisional"), None);
+        assert_eq!(result.header("x-edgehold-job"), Some("succeeded"));
         let before = gateway.get(&format!("{}/result?version=provisional", at("a"))).await;
         assert_eq!(before.expect(200).content(), "a draft");
         assert_eq!(world.calls(), (1, 1));

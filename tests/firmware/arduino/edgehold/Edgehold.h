@@ -79,7 +79,7 @@ private:
     // Of the last response.
     int code = 0;
     uint32_t length = 0, retryAfter = 0;
-    bool hasLength = false;
+    bool hasLength = false, isFinal = false;  // isFinal: it is what a job ended with
     char place[80] = "";
 
     uint32_t passed = 0;  // bytes of this answer that have been passed on
@@ -135,7 +135,7 @@ private:
 
     // Whether it may be tried again; then it has waited.
     bool again(Outcome &outcome, uint8_t &failed) {
-        if (outcome == Done && (code == 503 || code == 429)) outcome = Busy;
+        if (outcome == Done && (code == 503 || code == 429) && !isFinal) outcome = Busy;
         if (outcome == Done || outcome == Wrong || outcome == Refused) return false;
         if (++failed >= tries) return false;
         uint32_t seconds = outcome == Busy && retryAfter > 0 ? retryAfter : 1;
@@ -252,7 +252,7 @@ private:
 
     Outcome readHead() {
         length = retryAfter = 0;
-        hasLength = false;
+        hasLength = isFinal = false;
         place[0] = 0;
         if (!readLine()) return Unreachable;
         if (strncmp_P(buffer, PSTR("HTTP/1.1 "), 9) != 0) return Wrong;
@@ -276,6 +276,7 @@ private:
         }
         if (valueOf(PSTR("transfer-encoding:"))) return false;
         if ((value = valueOf(PSTR("retry-after:"))) != nullptr) retryAfter = strtoul(value, nullptr, 10);
+        if ((value = valueOf(PSTR("x-edgehold-job:"))) != nullptr) isFinal = strncmp_P(value, PSTR("failed"), 6) == 0;
         if ((value = valueOf(PSTR("location:"))) != nullptr) {
             if (strlen(value) >= sizeof place) return false;
             strcpy(place, value);

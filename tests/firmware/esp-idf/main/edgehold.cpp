@@ -101,7 +101,7 @@ void Edgehold::let_go(const char *place) {
 
 // Whether it may be tried again; then it has waited.
 bool Edgehold::again(Outcome &outcome, int &failed) {
-    if (outcome == Outcome::done && (status_ == 503 || status_ == 429)) outcome = Outcome::busy;
+    if (outcome == Outcome::done && (status_ == 503 || status_ == 429) && !is_final_) outcome = Outcome::busy;
     const bool may_come_right =
         outcome == Outcome::busy || outcome == Outcome::unreachable || outcome == Outcome::cut;
     if (!may_come_right || ++failed >= TRIES) return false;
@@ -112,7 +112,7 @@ bool Edgehold::again(Outcome &outcome, int &failed) {
 Edgehold::Outcome Edgehold::exchange(const Request &request) {
     status_ = 0;
     retry_after_ = 0;
-    has_length_ = false;
+    has_length_ = is_final_ = false;
     place_[0] = 0;
     esp_http_client_config_t config = {};
     config.host = host_;
@@ -218,6 +218,8 @@ void Edgehold::take_header(const char *name, const char *value) {
         has_length_ = true;
     } else if (strcasecmp(name, "Retry-After") == 0) {
         retry_after_ = static_cast<unsigned>(strtoul(value, nullptr, 10));
+    } else if (strcasecmp(name, "X-Edgehold-Job") == 0) {
+        is_final_ = strcmp(value, "failed") == 0;
     } else if (strcasecmp(name, "Location") == 0) {
         snprintf(place_, sizeof place_, "%s", value);
     }

@@ -73,6 +73,7 @@ private:
     int status_ = 0;
     unsigned retry_after_ = 0;
     bool has_length_ = false;
+    bool is_final_ = false;  // it is what a job ended with
     char place_[80] = "";
 
     int64_t passed_ = 0;  // bytes of this answer that have been passed on
