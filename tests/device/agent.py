@@ -39,7 +39,6 @@ class Agent:
         self.waiting: dict[int, queue.Queue] = {}
         self.lock = threading.Lock()
         self.there = threading.Event()
-        self.closed = False
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         threading.Thread(target=self.listen, daemon=True).start()
@@ -89,7 +88,6 @@ class Agent:
                 elif number in self.waiting:
                     self.waiting[number].put((kind, data))
         except (OSError, EOFError):
-            self.closed = True
             self.drop_all()
 
     def exactly(self, length: int) -> bytes:
@@ -106,5 +104,4 @@ class Agent:
             answers.put((HELLO, b""))
 
     def close(self):
-        self.closed = True
         self.socket.close()

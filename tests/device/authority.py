@@ -39,10 +39,10 @@ class Authority:
         self.request("root", "edgehold test authority")
         self.sign("root", "root", not_before, FAR, "IP:127.0.0.1", ["-selfsign"])
 
-    def site(self, name, not_before="20200101000000Z", not_after=FAR, names="IP:10.0.2.2,IP:127.0.0.1,DNS:localhost"):
+    def site(self, name, not_before="20200101000000Z", names="IP:10.0.2.2,IP:127.0.0.1,DNS:localhost"):
         """A certificate for these names and its key, as one file."""
         self.request(name, name)
-        self.sign(name, "site", not_before, not_after, names, ["-cert", self.root])
+        self.sign(name, "site", not_before, FAR, names, ["-cert", self.root])
         both = self.folder / f"{name}.both.pem"
         both.write_bytes((self.folder / f"{name}.pem").read_bytes() + (self.folder / f"{name}.key").read_bytes())
         return both

@@ -24,6 +24,7 @@ GUEST_IP, GUEST_PORT = "10.0.2.15", 11435
 HOST_NAME = f"gateway.lan:{GUEST_PORT}"
 TOKEN = "a-token-of-the-board"
 UNIT = "edgehold.service"
+DROP_IN = f"/run/systemd/system/{UNIT}.d"
 
 
 class Broken(Exception):
@@ -56,14 +57,14 @@ class Answer:
 class Board:
     """One board with its two disks in `folder`. It keeps them over `cut` and `shutdown`, as a board does.
 
-    `memory` is in MiB; `clock` is what QEMU's -rtc takes for `base`; `filters` are block drivers to be laid over the file
-    of the state's disk, the lowest first, each a dictionary as -blockdev takes it, without `file` and `node-name`.
+    `clock` is what QEMU's -rtc takes for `base`; `filters` are block drivers that are laid over the file of the state's disk at
+    the next boot, the lowest first, each a dictionary as -blockdev takes it, without `file` and `node-name`.
     """
 
-    def __init__(self, image: Image, qemu: Qemu, folder: pathlib.Path, memory: int = 0, clock: str = "utc", filters=()):
+    def __init__(self, image: Image, qemu: Qemu, folder: pathlib.Path, clock: str = "utc"):
         self.image, self.arch, self.qemu, self.folder = image, image.arch, qemu, folder
-        self.memory_mib = memory or image.arch.memory
-        self.clock, self.filters = clock, list(filters)
+        self.clock = clock
+        self.filters: list[dict] = []
         self.process: subprocess.Popen | None = None
         self.agent: Agent | None = None
         self.monitor: Monitor | None = None
@@ -90,9 +91,9 @@ class Board:
         self.monitor = Monitor(str(self.folder / "qmp"))
         self.wait("the guest's agent", self.agent.there.is_set)
 
-    def until_ready(self, unit: str = UNIT, limit: float = LIMIT):
+    def until_ready(self, unit: str = UNIT):
         """Waits until the unit is active, which a notifying service is when it says READY."""
-        self.wait(f"{unit} to be active", lambda: self.unit_state(unit)["ActiveState"] == "active", limit)
+        self.wait(f"{unit} to be active", lambda: self.unit_state(unit)["ActiveState"] == "active")
 
     def cut(self):
         """The power is gone: nothing that QEMU still held is written."""
@@ -107,11 +108,11 @@ class Board:
         self.wait_gone()
         self.end(signal.SIGKILL)
 
-    def wait_gone(self, limit: float = LIMIT):
+    def wait_gone(self):
         try:
-            self.process.wait(limit)
+            self.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
-            raise Broken(f"the board did not power off within {limit} s: {self.console(5)}") from None
+            raise Broken(f"the board did not power off within {LIMIT} s: {self.console(5)}") from None
 
     def end(self, how: int):
         if self.process and self.process.poll() is None:
@@ -158,13 +159,19 @@ class Board:
         self.must_run(f"systemctl restart {unit}", timeout=LIMIT)
         self.until_ready(unit)
 
+    def drop_in(self, name: str, text: str):
+        """Adds these lines to the unit's [Service], from its next start on and until `fresh`."""
+        self.must_run(f"mkdir -p {DROP_IN}")
+        self.write(f"{DROP_IN}/{name}.conf", f"[Service]\n{text}\n")
+        self.must_run("systemctl daemon-reload")
+
     def fresh(self):
         """As after the first boot: cable in, cloud right, an empty state, the first configuration, no drop-ins of a scenario."""
         self.cloud.mode = "right"
         self.link(True)
         self.slow(0)
         self.write("/etc/edgehold/edgehold.toml", self.config)
-        self.must_run(f"systemctl stop {UNIT}; rm -rf /run/systemd/system/{UNIT}.d /var/lib/private/edgehold/*; systemctl daemon-reload", LIMIT)
+        self.must_run(f"systemctl stop {UNIT}; rm -rf {DROP_IN} /var/lib/private/edgehold/*; systemctl daemon-reload", LIMIT)
         self.must_run(f"systemctl reset-failed; systemctl start device-ollama {UNIT}", LIMIT)
         self.until_ready()
 
@@ -188,17 +195,12 @@ class Board:
         finally:
             connection.close()
 
-    def ask_inside(self, method: str, path: str, body: bytes, head: dict[str, str], timeout: float) -> Answer:
+    def ask_inside(self, method: str, path: str, body: bytes, head: dict[str, str], timeout: float, port: int = GUEST_PORT) -> Answer:
         lines = [f"{method} {path} HTTP/1.1", *(f"{key}: {value}" for key, value in head.items()), f"Content-Length: {len(body)}"]
         request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
         # The shell's own client keeps its end open while it reads.
-        client = f"exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{GUEST_PORT} && cat >&3 && exec cat <&3'"
+        client = f"exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port} && cat >&3 && exec cat <&3'"
         return parse(self.done(client, timeout, request).data)
-
-    @property
-    def url(self) -> str:
-        """The service's address for the host. Requests need HOST_NAME as their Host and TOKEN as their bearer."""
-        return f"http://127.0.0.1:{self.port}"
 
     # What is known of it
 
@@ -269,7 +271,7 @@ class Board:
     # How QEMU is called
 
     def command(self) -> list[str]:
-        words = [self.qemu.program(self.arch.emulator), *self.qemu.arguments(), *self.arch.machine, "-smp", "1", "-m", str(self.memory_mib)]
+        words = [self.qemu.program(self.arch.emulator), *self.qemu.arguments(), *self.arch.machine, "-smp", "1", "-m", str(self.arch.memory)]
         # The guest's clock counts its instructions, 500 million a second, and real time only while it idles: how busy this
         # machine is does not make the board look slow.
         words += ["-icount", "shift=1,sleep=on"]

@@ -93,5 +93,4 @@ class LoggedState:
     def repair(self):
         """What a board does that checks its file system before it mounts it."""
         self.counts["repaired"] += 1
-        environment = os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
-        subprocess.run(["e2fsck", "-f", "-y", str(self.state)], stdout=subprocess.DEVNULL, env=environment, timeout=300)
+        subprocess.run(["e2fsck", "-f", "-y", str(self.state)], stdout=subprocess.DEVNULL, timeout=300)

@@ -6,7 +6,6 @@ hash of this recipe; each run puts the package that it tests into a copy.
 
 import fcntl
 import hashlib
-import os
 import pathlib
 import re
 import shutil
@@ -20,7 +19,7 @@ PACKAGES = """base-files base-passwd bash busybox-static coreutils dash dbus dif
 hostname init-system-helpers iproute2 kmod libc-bin libc6 libnss-systemd login mount passwd perl-base procps sed systemd
 systemd-sysv tar udev util-linux xz-utils""".split()
 # What the kernel has as modules, and the board needs before and after its root is there.
-MODULES = "virtio_mmio virtio_blk virtio_net virtio_console virtio-rng ext4 crc32c_generic".split()
+MODULES = "crc32c_generic virtio_mmio virtio_blk virtio_net virtio_console virtio-rng ext4".split()
 # Left out of the image: nothing of it is used on the board.
 USELESS = """usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/zoneinfo usr/share/i18n usr/lib/modules
 usr/lib/udev/hwdb.d usr/lib/udev/hwdb.bin boot var/cache var/lib/apt usr/share/perl usr/share/bash-completion
@@ -128,7 +127,7 @@ def unpack(arch: Arch, root: pathlib.Path):
 
 def mirror() -> str:
     """Where this machine's own apt gets Debian from."""
-    words = ["apt-get", "indextargets", "--format", "$(SITE)", "Codename: bookworm", "Created-By: Packages"]
+    words = ["apt-get", "indextargets", "--format", "$(SITE)", f"Codename: {SUITE}", "Created-By: Packages"]
     sites = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     if not sites:
         raise RuntimeError(f"apt has no source for Debian {SUITE}; add one to its configuration")
@@ -158,7 +157,7 @@ def modules(root: pathlib.Path) -> list[pathlib.Path]:
             add(need)
         order.append(path)
 
-    for name in ["crc32c_generic", *MODULES]:
+    for name in MODULES:
         add(name)
     return order
 
@@ -235,13 +234,13 @@ def fill(root: pathlib.Path, agent: pathlib.Path, ollama: pathlib.Path):
         link(system / f"{target}.target.wants" / f"{name}.service", f"../{name}.service")
 
 
-def disks(root: pathlib.Path, folder: pathlib.Path, state_mib: int = 256):
+def disks(root: pathlib.Path, folder: pathlib.Path):
     """Makes `root.img` and `state.img`, which is the board's /var/lib on a disk of its own. Sparse: they take what is in them."""
     state = folder / "lib"
     (root / "var/lib").rename(state)
     (root / "var/lib").mkdir()
     make_disk(folder / "root.img", root, 512)
-    make_disk(folder / "state.img", state, state_mib)
+    make_disk(folder / "state.img", state, 256)
 
 
 def make_disk(image: pathlib.Path, content: pathlib.Path, mib: int):
@@ -249,4 +248,4 @@ def make_disk(image: pathlib.Path, content: pathlib.Path, mib: int):
     with open(image, "wb") as file:
         file.truncate(mib << 20)
     words = ["mke2fs", "-q", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1", "-d", str(content), str(image)]
-    subprocess.run(words, check=True, env=os.environ | {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+    subprocess.run(words, check=True)

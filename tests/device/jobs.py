@@ -16,11 +16,11 @@ def put(board: Board, identity: str, inside: bool = False, timeout: float = 120,
     return board.ask("PUT", f"/v1/jobs/{identity}", {"path": "/v1/chat/completions", "body": body, **more}, inside=inside, timeout=timeout)
 
 
-def states(board: Board, name: str, inside: bool = False) -> dict[str, str]:
+def states(board: Board, name: str) -> dict[str, str]:
     """The state of each job of this name that there is."""
     found, after = {}, ""
     while after is not None:
-        page = board.ask("GET", f"/v1/jobs?limit=100{after}", inside=inside).json()
+        page = board.ask("GET", f"/v1/jobs?limit=100{after}").json()
         found |= {job["id"]: job["state"] for job in page["jobs"] if job["id"].rpartition("-")[0] == name}
         after = f"&after={page['next']}" if page.get("next") else None
     return found

@@ -61,14 +61,14 @@ class Lane:
         try:
             failed = 0
             for module in modules:
-                failed += not self.one(module, module.scenario, False)
+                failed += not self.one(module, False)
                 if hasattr(module, "sabotage"):
-                    failed += not self.one(module, module.sabotage, True)
+                    failed += not self.one(module, True)
             return 1 if failed else 0
         finally:
             self.drop()
 
-    def one(self, module, act, is_control: bool) -> bool:
+    def one(self, module, is_control: bool) -> bool:
         """Runs the scenario; for a control, sabotages it first and wants it to fail."""
         name, began = module.__name__.rpartition(".")[2], time.monotonic()
         event = {"ok": True, "control": is_control, "scenario": name, "arch": self.rig.arch.name, "facts": {}}

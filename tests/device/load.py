@@ -34,7 +34,7 @@ REFUSALS = (429, 503)
 
 @dataclasses.dataclass
 class Size:
-    """How much of each load. Those of the issue's promises are the defaults; a small class of boards has less."""
+    """How much of each load. Those of the promises are the defaults; a small class of boards has less."""
 
     streams: int = 100
     tokens: int = 40
@@ -263,9 +263,9 @@ class Load(Mixed):
             self.counts["bytes"] += events.text.at
 
 
-def configuration(ollama="http://127.0.0.1:11434", max_answer="4MiB"):
+def configuration(max_answer="4MiB"):
     """The providers and models that these loads ask for: `wide` takes streams of 100 MB, `default` what is said here."""
-    table = f'kind = "ollama"\nbase_url = "{ollama}"\nlocality = "local"\nmax_concurrent = 100\nmax_waiting = 100\nmax_context = 32768\n'
+    table = f'kind = "ollama"\nbase_url = "http://127.0.0.1:11434"\nlocality = "local"\nmax_concurrent = 100\nmax_waiting = 100\nmax_context = 32768\n'
     return (
         f'[providers.local]\n{table}max_answer = "{max_answer}"\n[providers.wide]\n{table}'
         f'max_answer = "8MiB"\n[models.default]\ntargets = ["local/small"]\n[models.wide]\ntargets = ["wide/small"]\n'

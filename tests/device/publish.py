@@ -16,9 +16,11 @@ import re
 import subprocess
 import sys
 
+from arch import ARCHES
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEBI = 1024 * 1024
-KINDS = {"aarch64": ("aarch64-unknown-linux-musl", "arm64"), "armv7": ("armv7-unknown-linux-musleabihf", "armhf")}
+KINDS = {name: (arch.target, arch.debian) for name, arch in ARCHES.items()}
 EXPOSURE = 1.3
 LOADS = {
     "streams": "slow streams: 100, and 12 under 16 MiB",
@@ -54,7 +56,8 @@ def main() -> int:
     wanted = sys.argv[1:]
     if wanted not in ([], ["--publish"]):
         sys.exit(__doc__)
-    text = "\n".join([*held(seen()), "", *peaks(seen())])
+    facts = seen()
+    text = "\n".join([*held(facts), "", *peaks(facts)])
     print(text)
     if wanted:
         keep(text)

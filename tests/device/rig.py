@@ -89,11 +89,6 @@ class Rig:
         subprocess.run(["dpkg-deb", "-x", str(path), str(folder)], check=True)
         return folder / "usr/bin/edgehold"
 
-    def previous(self) -> pathlib.Path:
-        """The program of the release before, where one lies beside the package; else the same once more."""
-        found = self.package[1].parent / f"edgehold-previous-{self.arch.target}"
-        return found if found.exists() else self.binary()
-
     def debian_package(self, binary: pathlib.Path, version: str) -> pathlib.Path:
         """A package of the program, with this version."""
         out = self.folder / f"packages-{version}"

@@ -80,7 +80,6 @@ def keeps_secrets(board):
 
 def sabotage(board):
     """A service that says READY and answers nothing."""
-    liar = "[Service]\nExecStartPre=\nExecStart=\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready --status=\"taking requests\"; exec sleep 9999'\n"
-    board.must_run("mkdir -p /run/systemd/system/edgehold.service.d")
-    board.write("/run/systemd/system/edgehold.service.d/liar.conf", liar)
-    board.must_run("systemctl daemon-reload && systemctl restart edgehold.service")
+    liar = "ExecStartPre=\nExecStart=\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready --status=\"taking requests\"; exec sleep 9999'"
+    board.drop_in("liar", liar)
+    board.must_run("systemctl restart edgehold.service")

@@ -79,9 +79,8 @@ def jumps(board, jump: str):
 
 def running(board) -> bool:
     """Whether the stand-in for Ollama has a chat under way."""
-    client = "exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/11434 && cat >&3 && exec cat <&3'"
-    text = board.run(client, data=b"GET /counts HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").text
-    return '"running":1' in text.replace(" ", "")
+    head = {"Host": "127.0.0.1", "Connection": "close"}
+    return board.ask_inside("GET", "/counts", b"", head, 120, port=11434).json()["running"] == 1
 
 
 def sabotage(board):

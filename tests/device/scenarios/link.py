@@ -5,6 +5,8 @@ cable is put in: the cloud has done every job within five seconds of the board's
 the cloud, in three kinds: nothing that it says is taken for an answer, and the jobs wait until the cloud is there.
 """
 
+from jobs import hand_in
+
 TEXT = {"Content-Type": "text/plain"}
 JOBS, FEW = 20, 3
 BOUND = 5  # seconds by the board's clock from the cable to the last answer
@@ -30,11 +32,7 @@ def served_alone(board):
 def queued(board, name: str, jobs: int):
     """With the Ollama stopped as well nobody can answer: every request is taken as a job."""
     board.must_run("systemctl stop device-ollama")
-    for number in range(jobs):
-        body = {"model": "default", "messages": [{"role": "user", "content": f"Say {number} of {name}"}]}
-        job = {"path": "/v1/chat/completions", "body": body}
-        answer = board.ask("PUT", f"/v1/jobs/{name}-{number}", job, inside=True)
-        board.must(answer.status == 202, f"a job is not taken while nothing can be reached: {answer}")
+    hand_in(board, name, jobs, inside=True)
     board.must(not ended(board, name), "a job has ended while nothing can be reached")
 
 
@@ -68,9 +66,8 @@ def not_believed(board, portal: str):
 
 def all_are_the_clouds(board, name: str):
     for job in ended(board, name):
-        number = job["id"].rpartition("-")[2]
         answer = board.ask("GET", f"/v1/jobs/{job['id']}/result")
-        told = f"The cloud heard: Say {number} of {name}"
+        told = f"The cloud heard: Say {job['id']}"
         right = answer.status == 200 and answer.json()["choices"][0]["message"]["content"] == told
         board.must(right and job["state"] == "succeeded", f"{job['id']} has another answer than the cloud's: {answer}")
 

@@ -1,4 +1,4 @@
-"""3. Memory: under the caps that are published nothing is killed and nothing is short, whatever clients and models do.
+"""Under the caps that are published nothing is killed and nothing is short, whatever clients and models do.
 
 Two classes of boards: the unit as it is shipped, with 32 MiB, and config/small.toml with 16. Each load of load.py meets a service
 that has just started, in a cgroup of its own, and every byte that it gives out is looked at. `memory.events` must show no
@@ -18,7 +18,6 @@ from load import MEBI, Load, Size, configuration
 OPTIONS = {}
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 STATE = "/var/lib/private/edgehold"
-DROP_IN = f"/run/systemd/system/{UNIT}.d"
 LOADS = ("streams", "readers", "writers", "jobs", "document", "pieces", "huge")
 BRIEFLY = ("streams", "writers", "jobs", "document", "pieces")  # of the small class, where there is little time
 FIELDS = {"Host": HOST_NAME, "Authorization": f"Bearer {TOKEN}"}
@@ -88,9 +87,7 @@ def settle(board: Board, kind: Class):
     """The board is of this class from here on."""
     text = "\n".join(listening(line) for line in kind.config.splitlines())
     board.write("/etc/edgehold/edgehold.toml", f'{text}\n[[clients]]\nname = "host"\ntoken = {{ credential = "host" }}\n')
-    board.must_run(f"mkdir -p {DROP_IN}")
-    board.write(f"{DROP_IN}/zz-class.conf", f"[Service]\n{kind.unit}")
-    board.must_run("systemctl daemon-reload")
+    board.drop_in("zz-class", kind.unit)
     limits = board.must_run(f"systemctl show -P MemoryMax -P MemorySwapMax {UNIT}").split()
     board.must(kind.unit == TOO_SMALL or limits == [str(int(kind.name) * MEBI), "0"], f"the unit's limits are {limits}")
 

@@ -1,4 +1,4 @@
-"""4. Power: it goes at random moments under load, and the card loses, tears or garbles what no flush had covered.
+"""The power goes at random moments under load, and the card loses, tears or garbles what no flush had covered.
 
 What must hold after each cut, by an account that is kept outside of the board: every job whose 202 was seen whole is there,
 with the same body and the same result; no job is there twice, and none that nobody made; another body under its name is
@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 
-from board import HOST_NAME, TOKEN, UNIT, Board, Broken
+from board import HOST_NAME, TOKEN, UNIT, Board
 from client import Client
 from cuts import LoggedState
 from load import Load, Size
@@ -71,15 +71,14 @@ class Life:
         self.undone: set[str] = set()  # jobs of which something was forgotten: they may be called for again
 
     def client(self) -> Client:
-        client = Client(("127.0.0.1", self.board.port), self.oracle, clock=self.disk.now)
+        client = Client(("127.0.0.1", self.board.port), self.oracle, self.board.cloud, clock=self.disk.now)
         client.connection = Lan(("127.0.0.1", self.board.port), patience=300)
         return client
 
     def prepare(self):
         """The cloud answers the jobs, since it keeps its count of calls over the cuts."""
         config = self.board.config.replace('["local/small", "cloud/big"]', '["cloud/big"]')
-        self.board.write("/etc/edgehold/edgehold.toml", config + "[queue]\nconcurrency = 4\n")
-        self.board.must_run(f"systemctl restart {UNIT}", timeout=300)
+        self.board.configure(config + "[queue]\nconcurrency = 4\n")
         self.board.shutdown()
 
     def once(self, number: int):

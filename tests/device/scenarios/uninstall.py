@@ -2,6 +2,8 @@
 these as well. What is left is found by comparing the board's files with those of the image before the package was put in.
 """
 
+from jobs import put
+
 SPENDS = True
 KEPT = ("/etc/edgehold", "/var/lib/edgehold", "/var/lib/private/edgehold", "/etc/systemd/system/edgehold.socket.d")
 # What the system writes as it runs, and the harness's own.
@@ -13,7 +15,7 @@ INSTALLED = "/usr/share/edgehold/install.sh"
 
 
 def scenario(board):
-    answer = board.ask("PUT", "/v1/jobs/kept", {"path": "/v1/chat/completions", "not_before": "1d", "body": chat()})
+    answer = put(board, "kept", not_before="1d")
     board.must(answer.status == 202, f"a job is not taken: {answer}")
     board.must("/usr/bin/edgehold" in left(board), "the list of what is left does not see the binary")
     is_package = board.run("dpkg -s edgehold").status == 0
@@ -27,10 +29,6 @@ def scenario(board):
         stray = [path for path in left(board) if not path.startswith("/etc/systemd/system/edgehold.socket.d")]
         board.must(not stray, f"the purge left behind {len(stray)} files: {' '.join(stray[:8])}")
     board.fact(kept="configuration, keys, jobs")
-
-
-def chat():
-    return {"model": "default", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 def remove(board, line: str):

@@ -21,14 +21,13 @@ OLD, NEW = "0.0.1", "9.0.0"
 
 
 def scenario(board):
-    rig = board.rig
-    board.write("/tmp/old.deb", rig.debian_package(rig.previous(), OLD).read_bytes())
-    board.write("/tmp/new.deb", rig.debian_package(rig.binary(), NEW).read_bytes())
+    rig, binary = board.rig, board.rig.binary()
+    board.write("/tmp/old.deb", rig.debian_package(binary, OLD).read_bytes())
+    board.write("/tmp/new.deb", rig.debian_package(binary, NEW).read_bytes())
     install(board, "/tmp/old.deb", OLD)
     hand_in(board, "held", JOBS, not_before="1d")
     alter(board, first_schema)
     must_be_there(board, "held", JOBS, "queued")
-    alter(board, first_schema)
     upgrade_under_load(board)
     must_be_there(board, "held", JOBS, "queued")
     must_end(board, "run", JOBS)
@@ -110,5 +109,9 @@ def schema_version(board) -> int:
 
 
 def sabotage(board):
-    """The socket is stopped: whoever comes while the service restarts is refused."""
-    board.must_run("systemctl mask --runtime edgehold.socket; systemctl stop edgehold.socket; systemctl restart edgehold.service")
+    """The socket goes with the service and takes along whoever waits there; so that somebody does, the service is slow to go."""
+    board.drop_in("zz", "ExecStopPost=/bin/sleep 2")
+    folder = "/run/systemd/system/edgehold.socket.d"
+    board.must_run(f"mkdir -p {folder}")
+    board.write(f"{folder}/zz.conf", "[Unit]\nPartOf=edgehold.service\n")
+    board.must_run("systemctl daemon-reload")

@@ -5,11 +5,10 @@ job is lost. A program that ends at once is started again and again: the starts 
 the disks, and once the program is right the service comes back by itself.
 """
 
-from board import UNIT
+from board import DROP_IN, UNIT
 from jobs import hand_in, must_be_there, must_end
 
 SOAK = True
-DROP_IN = f"/run/systemd/system/{UNIT}.d"
 JOBS = 10
 WINDOW = 40  # seconds of the board's clock in which starts are counted
 MOST_STARTS = 10
@@ -22,7 +21,7 @@ def scenario(board):
 
 
 def hangs(board):
-    drop_in(board, "watchdog", "WatchdogSec=5s")
+    board.drop_in("watchdog", "WatchdogSec=5s")
     board.restart()
     hand_in(board, "held", JOBS, not_before="1d")
     hand_in(board, "run", JOBS)
@@ -36,7 +35,7 @@ def hangs(board):
 
 
 def cannot_start(board):
-    drop_in(board, "crash", "ExecStart=\nExecStart=/bin/false")
+    board.drop_in("crash", "ExecStart=\nExecStart=/bin/false")
     # What the service writes as it ends in order is no part of it.
     board.must_run(f"systemctl stop {UNIT}", timeout=300)
     began, starts, written = board.uptime(), started(board), written_bytes(board)
@@ -52,12 +51,6 @@ def cannot_start(board):
     must_be_there(board, "held", JOBS, "queued")
 
 
-def drop_in(board, name: str, text: str):
-    board.must_run(f"mkdir -p {DROP_IN}")
-    board.write(f"{DROP_IN}/{name}.conf", f"[Service]\n{text}\n")
-    board.must_run("systemctl daemon-reload")
-
-
 def started(board) -> int:
     return board.journal().count("Starting edgehold.service")
 
@@ -70,6 +63,4 @@ def written_bytes(board) -> int:
 
 def sabotage(board):
     """A unit that is started again as fast as it goes, and held back by nothing."""
-    board.must_run(f"mkdir -p {DROP_IN}")
-    board.write(f"{DROP_IN}/zz.conf", "[Service]\nExecStartPre=\nRestartSec=100ms\n")
-    board.must_run("systemctl daemon-reload")
+    board.drop_in("zz", "ExecStartPre=\nRestartSec=100ms")
