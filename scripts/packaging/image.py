@@ -35,8 +35,9 @@ class Image(Root):
         self.said = ""
         self.commands: list[str] = []
         self.written: list[tuple[str, int, bytes | None]] = []
-        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="edgehold-flash-"))
         self.super = self._superblock()
+        # Where there is no file system nothing is to be left behind.
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="edgehold-flash-"))
 
     def close(self) -> None:
         """Removes what was set down in this machine's folder for scratch."""

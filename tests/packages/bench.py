@@ -78,7 +78,12 @@ class Bench:
         return root
 
     def flash(self, root: pathlib.Path, *words: object, fails: bool = False) -> str:
-        return run(REPOSITORY / "scripts" / "flash", root, *words, fails=fails)
+        """Flashes into a root. Whatever comes of it, nothing of it stays in this machine's folder for scratch."""
+        scratch = self.scratch / "tmp"
+        scratch.mkdir(exist_ok=True)
+        said = run(REPOSITORY / "scripts" / "flash", root, *words, fails=fails, env={"TMPDIR": str(scratch)})
+        hold(not list(scratch.iterdir()), f"left behind: {list(scratch.iterdir())}")
+        return said
 
     def other_machine(self) -> bytes:
         """The head of a program for a machine that the binary is not for: MIPS."""
