@@ -17,7 +17,7 @@ from rig import Rig
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The order in which they run; those that a board of its own is not made for share one.
-ORDER = "boot link memory power uninstall watchdog upgrade clock disk".split()
+ORDER = "boot link memory power uninstall watchdog upgrade clock disk hour".split()
 LAST_WORDS = "journalctl -b --no-pager -o short-monotonic -n 40 -u edgehold.service -u edgehold.socket; journalctl -b --no-pager -n 10; systemctl --failed --no-legend"
 PATIENCE, NIGHT = 900, 4 * 3600  # seconds for a scenario: a bound, and no condition
 

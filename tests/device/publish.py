@@ -57,7 +57,7 @@ def main() -> int:
     if wanted not in ([], ["--publish"]):
         sys.exit(__doc__)
     facts = seen()
-    text = "\n".join([*held(facts), "", *peaks(facts)])
+    text = "\n".join([*held(facts), "", *peaks(facts), "", *lived_through(facts)])
     print(text)
     if wanted:
         keep(text)
@@ -98,6 +98,23 @@ def peaks(facts: dict) -> list[str]:
     for name, words in LOADS.items():
         values = (facts["memory", kind].get(f"peak_{name}_{cap}") for cap, kind in columns)
         lines.append(f"| {words} | " + " | ".join("" if value is None else f"{value / MEBI:.1f}" for value in values) + " |")
+    return lines
+
+
+def lived_through(facts: dict) -> list[str]:
+    """What the boards did over the power's cuts and an hour; the hour only where it was run."""
+    rows = {
+        "power cuts; jobs accepted, lost": ("power", "{cuts}; {accepted:,}, {lost}"),
+        "writes that the cuts lost, tore, garbled": ("power", "{writes_lost}, {writes_torn}, {writes_garbage}"),
+        "jobs that waited over a cut": ("power", "{backlog:,}"),
+        "mixed load for an hour, cap 32 MiB: requests": ("hour", "{mixed_requests_32:,}"),
+        "`memory.current` after its first five minutes, and in the end, bytes": ("hour", "{mixed_first_32:,}, {mixed_last_32:,}"),
+    }
+    lines = ["| lived through | aarch64 | armv7 | shown by |", "| --- | --- | --- | --- |"]
+    for words, (scenario, form) in rows.items():
+        if all((scenario, kind) in facts for kind in KINDS):
+            values = " | ".join(form.format(**facts[scenario, kind]) for kind in KINDS)
+            lines.append(f"| {words} | {values} | `tests/device/run all --deb-dir DIR {scenario} --soak` |")
     return lines
 
 
