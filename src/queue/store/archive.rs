@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::queue::job::{Job, JobKey, QueueError, Which};
-use crate::queue::store::acts::{Found, Listing};
 use crate::queue::store::ballast::Ballast;
+use crate::queue::store::look::{Found, Listing};
 use crate::queue::store::open::{complete, connect, settle};
 use crate::queue::store::{AgeClock, Fault, Lock, Memory, Store, schema};
 use crate::queue::{Durability, Limits};

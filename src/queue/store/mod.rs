@@ -3,18 +3,22 @@
 //! What is in memory beside it (the line, the deadlines, the counts) follows from the rows, and is
 //! read from them anew whenever a transaction was rolled back.
 
-mod acts;
+mod accept;
 mod archive;
 mod ballast;
 mod blob;
+mod end;
 mod files;
+mod look;
 mod open;
 mod room;
 mod row;
+mod run;
 mod schema;
 mod steps;
 mod sweep;
 mod time;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -32,11 +36,12 @@ use crate::queue::store::files::Files;
 use crate::queue::store::row::{Row, state_in};
 use crate::queue::{Durability, Limits};
 
-pub use acts::{Found, Listing, Removed, Retried};
 pub use archive::Archive;
 pub(super) use files::left_in;
+pub use look::{Found, Listing};
 pub(super) use open::{Lock, Opened, Place, set_aside};
 pub(super) use steps::Kept;
+pub use wish::{Removed, Retried};
 
 /// A page of the database, in bytes.
 const PAGE: u64 = 4096;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::types::ValueRef;
 
 use crate::queue::job::{
-    FileName, Fingerprint, Job, JobId, JobKey, Lane, Priority, State, Stored, Trouble,
+    Answer, FileName, Fingerprint, Job, JobId, JobKey, Lane, Priority, State, Stored, Trouble,
 };
 use crate::queue::line::{Age, Waiting};
 
@@ -290,4 +290,18 @@ pub(super) fn priority_of(number: i64) -> Priority {
         2 => Priority::Low,
         _ => Priority::Normal,
     }
+}
+
+/// What is known of an answer that is stored.
+pub(super) fn stored(answer: &Answer) -> Stored {
+    Stored {
+        status: answer.status,
+        target: answer.target.clone(),
+        bytes: answer.parcel.len() as u64,
+    }
+}
+
+/// A number as a row has it.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

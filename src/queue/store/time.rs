@@ -1,5 +1,7 @@
 //! Times that outlive the process: the queue's own, and the latest that the day is known to have had.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::queue::line::Age;
@@ -49,4 +51,9 @@ pub(super) fn stored_age(db: &Connection) -> Result<Age, Fault> {
         |row| Ok(row::age(row, 0)),
     )?;
     Ok(age)
+}
+
+/// Milliseconds, as the queue's time is counted.
+pub(super) fn millis(time: Duration) -> Age {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
