@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -13,7 +13,7 @@ use crate::queue::job::{
 use crate::queue::line::{Line, Opening};
 use crate::queue::pulse::{Pulse, Stat};
 use crate::queue::store::{Fault, Found, Kept, Kind, Listing, Removed, Retried, Store};
-use crate::queue::thread::{Errand, Keeper, Work, locked};
+use crate::queue::thread::{Errand, Keeper, Slot, locked};
 use crate::queue::watch::{Watch, Watchers};
 use crate::queue::{Limits, Place};
 
@@ -23,8 +23,8 @@ const INBOX: usize = 128;
 /// How long one may wait to be among them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a client waits for what it asked. A card that takes a second for each write is in time;
-/// a kernel that never ends a sync must not keep every client, and their memory, for ever.
+/// How long a client waits for what it asked. A card that takes a second for each write is in time
+/// with small jobs; a kernel that never ends a sync must not keep every client, and its memory, for ever.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// From when on everybody is told that the disk does not answer.
@@ -40,9 +40,10 @@ const STACK_BYTES: usize = 512 * 1024;
 /// A handle to the queue; cheap to clone. The thread ends when the last one is gone.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    inbox: mpsc::Sender<Box<dyn Work>>,
+    inbox: mpsc::Sender<Slot>,
     shared: Arc<Shared>,
     ended: Arc<watch::Receiver<bool>>,
+    deadline: Duration,
 }
 
 /// What the thread and the others look at together.
@@ -117,7 +118,12 @@ impl Queue {
                 keeper.run(outbox);
                 ending.send_replace(true);
             })?;
-        Ok(Self { inbox, shared, ended: Arc::new(ended) })
+        Ok(Self { inbox, shared, ended: Arc::new(ended), deadline: DEADLINE })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Waits until the database has been opened, or could not be.
@@ -358,20 +364,24 @@ impl Queue {
         self.shared.changed.notified().await;
     }
 
-    /// What a client wants done. It waits so long and no longer: what was not begun by then is not
-    /// done, and of what was begun nobody knows.
-    async fn ask<T: Send + 'static>(
+    /// What a client wants done. It waits so long and no longer: what the thread had not taken up by then
+    /// is not done, and of what it had nobody knows.
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         kind: Kind,
         drains: bool,
         work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, QueueError> {
-        if let Some(why) = self.stalled(DEADLINE) {
+        if let Some(why) = self.stalled(self.deadline) {
             return Err(QueueError::Closed(why));
         }
-        let until = Some(Instant::now() + DEADLINE);
-        let done = tokio::time::timeout(DEADLINE, self.send(kind, drains, until, work)).await;
-        done.unwrap_or(Err(QueueError::Late))
+        let (slot, mut answer) = self.send(kind, drains, work).await?;
+        match tokio::time::timeout(self.deadline, &mut answer).await {
+            Ok(done) => done.unwrap_or_else(|_| Err(thread_ended())),
+            Err(_) if locked(&slot).take().is_some() => Err(QueueError::Busy),
+            // It may just have been done.
+            Err(_) => answer.try_recv().unwrap_or(Err(QueueError::Late)),
+        }
     }
 
     /// What the service itself wants done, however long the disk takes.
@@ -381,26 +391,26 @@ impl Queue {
         drains: bool,
         work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, QueueError> {
-        self.send(kind, drains, None, work).await
+        let (_, answer) = self.send(kind, drains, work).await?;
+        answer.await.unwrap_or_else(|_| Err(thread_ended()))
     }
 
+    /// Puts it where the thread finds it.
     async fn send<T: Send + 'static>(
         &self,
         kind: Kind,
         drains: bool,
-        until: Option<Instant>,
         work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, QueueError> {
+    ) -> Result<(Slot, oneshot::Receiver<Result<T, QueueError>>), QueueError> {
         let (reply, answer) = oneshot::channel();
-        let errand = Box::new(Errand { kind, drains, until, work, found: None, reply });
-        let place = tokio::time::timeout(PATIENCE, self.inbox.reserve());
-        match place.await {
-            Ok(Ok(place)) => place.send(errand),
-            Ok(Err(_)) => return Err(QueueError::Closed("its thread has ended".to_owned())),
+        let slot: Slot =
+            Arc::new(Mutex::new(Some(Box::new(Errand { kind, drains, work, found: None, reply }))));
+        match tokio::time::timeout(PATIENCE, self.inbox.reserve()).await {
+            Ok(Ok(place)) => place.send(Arc::clone(&slot)),
+            Ok(Err(_)) => return Err(thread_ended()),
             Err(_) => return Err(QueueError::Busy),
         }
-        let ended = || QueueError::Closed("its thread has ended".to_owned());
-        answer.await.unwrap_or_else(|_| Err(ended()))
+        Ok((slot, answer))
     }
 
     /// What to say where the thread has been at something for this long.
@@ -408,6 +418,10 @@ impl Queue {
         let since = self.shared.stat.at_it_for().filter(|since| *since >= long)?;
         Some(format!("the disk has not answered for {} s", since.as_secs()))
     }
+}
+
+fn thread_ended() -> QueueError {
+    QueueError::Closed("its thread has ended".to_owned())
 }
 
 /// What the worker is to do next.

@@ -1,6 +1,7 @@
 //! Jobs in words: names, states, what is handed in and what comes out. What a job is about is bytes
 //! to the queue, and its lane is a word.
 
+use std::any::Any;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -225,6 +226,8 @@ pub struct Submission {
     pub file: Option<FileName>,
     /// How long that file is, in bytes.
     pub file_bytes: u64,
+    /// Given back with the payload, however long the disk takes: what holds its memory.
+    pub held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A finished step of a job.

@@ -44,7 +44,7 @@
 //!   closed, read anew from the disk, and its log written once more to its place; until then jobs
 //!   are answered 503, and everything else is served.
 //! - A disk may also not answer at all. A client waits 30 s for it and is told then; what the thread
-//!   had not begun by that time is not done, and of what it had nobody knows until it is asked for
+//!   had not taken up by that time is not done, and of what it had nobody knows until it is asked for
 //!   again. While the disk has not answered for 30 s, clients are told at once. What the service
 //!   itself has to keep, such as a job's end, waits for as long as it takes.
 //! - A job may be done in steps ([`Step`]). Each that is finished is synced, and the next run goes on

@@ -62,6 +62,7 @@ pub(super) fn asked(name: &str, size: usize) -> Submission {
         stepwise: false,
         file: None,
         file_bytes: 0,
+        held: None,
     }
 }
 
@@ -220,6 +221,30 @@ async fn a_file_that_a_closed_queue_was_handed_goes_when_it_opens() {
     assert_eq!(queue.pulse(PATIENCE).await, Pulse::Answers);
     assert_eq!(queue.pulse(PATIENCE).await, Pulse::Answers);
     assert_eq!(folder.files(), 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_thread_is_told_in_time() {
+    let folder = Folder::new("late");
+    let queue = folder.start(QUOTA).with_deadline(Duration::from_millis(300));
+    queue.opened().await;
+    let (free, held) = std::sync::mpsc::channel::<()>();
+    let hold = move |_: &mut store::Store| Ok(held.recv().ok());
+    let second = async {
+        // Once the first is taken up.
+        until(async || queue.pulse(Duration::from_millis(20)).await == Pulse::None).await;
+        queue.enqueue(folder.with_file("a")).await
+    };
+    let (first, second) = tokio::join!(queue.ask(Kind::Read, false, hold), second);
+    assert_eq!(first.unwrap_err(), QueueError::Late, "nobody knows what became of it");
+    assert_eq!(second.unwrap_err(), QueueError::Busy, "it was taken back");
+    let third = queue.job(key("a")).await;
+    assert!(matches!(third, Err(QueueError::Closed(why)) if why.contains("has not answered")));
+    free.send(()).unwrap();
+    let queue = queue.with_deadline(PATIENCE);
+    until(async || matches!(queue.job(key("a")).await, Ok(None))).await;
+    until(async || queue.pulse(PATIENCE).await == Pulse::Answers && folder.files() == 0).await;
+    assert!(matches!(queue.enqueue(asked("a", 10)).await, Ok(Enqueued::Accepted(_))));
 }
 
 #[tokio::test]

@@ -31,20 +31,19 @@ pub(super) trait Work: Send {
     fn kind(&self) -> Kind;
     /// Whether it makes room, and may use the last of it.
     fn drains(&self) -> bool;
-    /// Whether whoever asked was told by now that it is not done in time.
-    fn is_late(&self) -> bool;
     /// Does it, and holds what comes of it.
     fn run(&mut self, store: &mut Store) -> Result<(), Fault>;
     /// Says what came of it, or why nothing did.
     fn answer(self: Box<Self>, done: Result<(), QueueError>);
 }
 
+/// An operation on its way. Until the thread takes it up, whoever asked can take it back.
+pub(super) type Slot = Arc<Mutex<Option<Box<dyn Work>>>>;
+
 /// An operation with its way back.
 pub(super) struct Errand<T, W> {
     pub(super) kind: Kind,
     pub(super) drains: bool,
-    /// It is not begun after this.
-    pub(super) until: Option<Instant>,
     pub(super) work: W,
     pub(super) found: Option<T>,
     pub(super) reply: oneshot::Sender<Result<T, QueueError>>,
@@ -61,10 +60,6 @@ where
 
     fn drains(&self) -> bool {
         self.drains
-    }
-
-    fn is_late(&self) -> bool {
-        self.until.is_some_and(|until| until <= Instant::now())
     }
 
     fn run(&mut self, store: &mut Store) -> Result<(), Fault> {
@@ -118,23 +113,25 @@ impl Keeper {
     }
 
     /// Works until nobody can ask any more.
-    pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Box<dyn Work>>) {
+    pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Slot>) {
         self.shared.stat.begins_here();
+        self.shared.stat.begins();
         self.open();
+        self.shared.stat.is_done();
         self.shared.opened();
         while let Some(first) = inbox.blocking_recv() {
             self.shared.stat.begins();
-            let mut batch = vec![first];
+            let mut batch: Vec<_> = locked(&first).take().into_iter().collect();
             while batch.len() < BATCH
                 && let Ok(next) = inbox.try_recv()
             {
-                batch.push(next);
+                batch.extend(locked(&next).take());
             }
-            batch.retain(|work| !work.is_late());
             if self.store.is_none() && Instant::now() >= self.reopen_at {
                 self.open();
             }
             self.take(batch);
+            self.shared.stat.begins();
             self.settle();
             self.shared.stat.is_done();
         }
@@ -246,6 +243,7 @@ impl Keeper {
             Err(Fault::Full) => {
                 // One that is too large must not stand in the way of the others.
                 for work in batch {
+                    self.shared.stat.begins();
                     self.take_alone(work);
                 }
             }

@@ -66,16 +66,8 @@ pub(super) async fn serve(
     // It holds on to hyper's buffer too.
     drop(head);
     if let Some(order) = order {
-        let asking = jobs::Asking {
-            route,
-            query,
-            body,
-            beta,
-            timeout,
-            wishes,
-            summary: None,
-            _memory: memory,
-        };
+        let asking =
+            jobs::Asking { route, query, body, beta, timeout, wishes, summary: None, memory };
         return Box::pin(jobs::take(gateway, current, asked, caller, asking, order)).await;
     }
     Work { current, asked, wishes, strict, beta, began, _memory: memory }

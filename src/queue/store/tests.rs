@@ -187,6 +187,7 @@ fn asked(name: u8, number: u64, size: usize) -> Submission {
         stepwise: false,
         file: None,
         file_bytes: 0,
+        held: None,
     }
 }
 

@@ -171,7 +171,7 @@ pub(super) fn read(
             job: None,
             only: Only::All,
         },
-        _memory: memory,
+        memory,
     };
     Ok((asking, order))
 }

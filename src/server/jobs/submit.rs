@@ -43,7 +43,7 @@ pub(in crate::server) struct Asking {
     pub(in crate::server) wishes: Wishes,
     /// Of a summary: what is known of its document, and its file, where it is not in the body.
     pub(in crate::server) summary: Option<(Head, Option<Arrived>)>,
-    pub(in crate::server) _memory: Reservation,
+    pub(in crate::server) memory: Reservation,
 }
 
 /// Takes a job, and answers as its client prefers.
@@ -169,6 +169,7 @@ async fn submit(
         stepwise,
         file: None,
         file_bytes: 0,
+        held: Some(Arc::new(asking.memory)),
     };
     match asking.summary {
         Some((_, Some(arrived))) => with_file(gateway, submission, arrived).await,

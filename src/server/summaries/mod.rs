@@ -187,6 +187,6 @@ fn asking(received: Received, accept: Accept, timeout: Option<Duration>, wishes:
         timeout,
         wishes,
         summary: Some((head, received.arrived)),
-        _memory: received.memory,
+        memory: received.memory,
     }
 }
