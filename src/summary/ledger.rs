@@ -2,15 +2,14 @@
 //! is known of each without reading it is where it stands.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use crate::budget::Reservation;
 use crate::chat::{Error, Kind};
 use crate::dialect::estimate;
 use crate::dispatch::budget_error;
+use crate::summary::disk::{self, SharedFile};
 use crate::summary::spool::{Passing, Share};
 use crate::summary::step::{Span, Step};
 
@@ -20,7 +19,7 @@ const ENTRY_BYTES: usize = 128;
 /// All finished steps.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    file: Arc<File>,
+    file: SharedFile,
     share: Share,
     end: u64,
     steps: BTreeMap<(u32, u64), Entry>,
@@ -40,7 +39,7 @@ pub(super) struct Entry {
 impl Ledger {
     pub(super) fn new(passing: Passing, memory: Reservation) -> Self {
         let Passing { file, share } = passing;
-        Self { file: Arc::new(file), share, end: 0, steps: BTreeMap::new(), memory }
+        Self { file, share, end: 0, steps: BTreeMap::new(), memory }
     }
 
     /// Writes a step down. One that was there is replaced.
@@ -54,13 +53,9 @@ impl Ledger {
             at: self.end,
             length: bytes.len(),
         };
-        let (file, at, copy) = (Arc::clone(&self.file), self.end, bytes.clone());
-        let written = tokio::task::spawn_blocking(move || file.write_all_at(&copy, at));
-        written
-            .await
-            .map_err(io::Error::other)
-            .and_then(|done| done)
-            .map_err(|error| broken(&error))?;
+        let (file, at, copy) = (self.file.clone(), self.end, bytes.clone());
+        let written = disk::small(move || file.write_all_at(&copy, at));
+        written.await.map_err(|error| broken(&error))?;
         self.end += bytes.len() as u64;
         self.share.hold(self.end);
         self.steps.insert((step.level, step.span.from), entry);
@@ -69,15 +64,10 @@ impl Ledger {
 
     /// Reads a step.
     pub(super) async fn read(&self, entry: &Entry) -> Result<Step, Error> {
-        let (file, at) = (Arc::clone(&self.file), entry.at);
+        let (file, at) = (self.file.clone(), entry.at);
         let mut bytes = vec![0; entry.length];
-        let read =
-            tokio::task::spawn_blocking(move || file.read_exact_at(&mut bytes, at).map(|()| bytes));
-        let bytes = read
-            .await
-            .map_err(io::Error::other)
-            .and_then(|done| done)
-            .map_err(|error| broken(&error))?;
+        let read = disk::small(move || file.read_exact_at(&mut bytes, at).map(|()| bytes));
+        let bytes = read.await.map_err(|error| broken(&error))?;
         serde_json::from_slice(&bytes).map_err(|error| broken(&error.into()))
     }
 

@@ -144,7 +144,7 @@ impl Order<'_> {
             extracts: makers.extracts.clone(),
             lowest: std::sync::Mutex::new(1.0),
         };
-        let passing = spool.passing().map_err(Refusal::untried)?;
+        let passing = spool.passing().await.map_err(Refusal::untried)?;
         let mut course = Course::new(&maker, passing, keep, progress).map_err(Refusal::untried)?;
         match course.run().await {
             // Nothing was made of it yet, and the next target is the extract.

@@ -20,6 +20,7 @@
 //! - Where a name's last target is `builtin/extractive`, it stands in for every call that fails:
 //!   sentences of the document itself ([`extractive`]).
 
+pub mod disk;
 pub mod extract;
 pub mod extractive;
 

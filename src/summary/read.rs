@@ -14,8 +14,9 @@ use crate::budget::Budget;
 use crate::chat::{Error, Kind as ErrorKind};
 use crate::config::Config;
 use crate::dispatch::budget_error;
+use crate::summary::disk::{self, SharedFile};
 use crate::summary::extract::{self, Kind, Limits, Program, Refused, Report, charset_of};
-use crate::summary::spool::{Share, Spool};
+use crate::summary::spool::{Passing, Share, Spool};
 use crate::summary::text::Text;
 
 /// Memory of a process of edgehold beside what it reads.
@@ -42,9 +43,9 @@ pub struct Document {
 #[derive(Debug)]
 pub enum Content {
     /// In a file, of so many bytes.
-    File(File, u64),
+    File(SharedFile, u64),
     /// Here.
-    Text(String),
+    Text(Arc<String>),
 }
 
 /// Reads documents, one at a time: what one may take of the memory is a large part of it.
@@ -93,9 +94,9 @@ impl Reading {
         let limits = limits(config, end);
         let wanted = usize::try_from(limits.memory + PROCESS_BYTES).unwrap_or(usize::MAX);
         let _memory = budget.reserve(wanted).map_err(|shed| budget_error(&shed))?;
-        let (file, _held) = file_of(document, spool)?;
-        let kind = kind_of(document, &file)?;
-        let text = spool.passing()?;
+        let (file, _held) = file_of(document, spool).await?;
+        let kind = kind_of(document).await?;
+        let text = spool.passing().await?;
         let out = text.file.try_clone().map_err(|error| failed(&error.to_string()))?;
         let charset = match document.content {
             Content::Text(_) => Some("utf-8"),
@@ -124,7 +125,7 @@ fn limits(config: &Config, end: Instant) -> Limits {
 }
 
 /// The document's file, and what keeps it.
-fn file_of(document: &Document, spool: &Spool) -> Result<(File, Option<Share>), Error> {
+async fn file_of(document: &Document, spool: &Spool) -> Result<(File, Option<Passing>), Error> {
     let broken = |error: std::io::Error| failed(&error.to_string());
     match &document.content {
         Content::File(file, _) => {
@@ -134,19 +135,22 @@ fn file_of(document: &Document, spool: &Spool) -> Result<(File, Option<Share>), 
             Ok((file, None))
         }
         Content::Text(text) => {
-            let passing = spool.passing()?;
-            passing.file.write_all_at(text.as_bytes(), 0).map_err(broken)?;
-            Ok((passing.file, Some(passing.share)))
+            let passing = spool.passing().await?;
+            let (file, text) = (passing.file.clone(), text.clone());
+            disk::small(move || file.write_all_at(text.as_bytes(), 0)).await.map_err(broken)?;
+            Ok((passing.file.try_clone().map_err(broken)?, Some(passing)))
         }
     }
 }
 
-fn kind_of(document: &Document, file: &File) -> Result<Kind, Error> {
-    if let Content::Text(_) = document.content {
-        return Ok(Kind::Text);
-    }
-    let mut head = [0; HEAD];
-    let count = file.read_at(&mut head, 0).map_err(|error| failed(&error.to_string()))?;
+async fn kind_of(document: &Document) -> Result<Kind, Error> {
+    let Content::File(file, _) = &document.content else { return Ok(Kind::Text) };
+    let file = file.clone();
+    let read = disk::small(move || {
+        let mut head = [0; HEAD];
+        file.read_at(&mut head, 0).map(|count| (head, count))
+    });
+    let (head, count) = read.await.map_err(|error| failed(&error.to_string()))?;
     let head = head.get(..count).unwrap_or_default();
     Kind::of(document.media.as_deref(), document.name.as_deref(), head).map_err(refused)
 }

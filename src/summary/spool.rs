@@ -19,6 +19,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::chat::{Error, Kind};
 use crate::random;
+use crate::summary::disk::{self, SharedFile};
 
 /// Bytes that are gathered before they are written: a write is a trip to another thread.
 const GATHERED: usize = 64 * 1024;
@@ -57,14 +58,14 @@ impl Drop for Share {
 #[derive(Debug)]
 pub struct Passing {
     /// The file.
-    pub file: File,
+    pub file: SharedFile,
     /// What it takes of the quota.
     pub share: Share,
 }
 
 /// A document as it arrives.
 pub struct Arriving {
-    file: Arc<File>,
+    file: SharedFile,
     /// Where it is, for a job's; taken away again unless it is kept.
     named: Option<Named>,
     gathered: BytesMut,
@@ -88,7 +89,10 @@ struct Named(PathBuf);
 
 impl Drop for Named {
     fn drop(&mut self) {
-        fs::remove_file(&self.0).ok();
+        let path = std::mem::take(&mut self.0);
+        disk::later(move || {
+            fs::remove_file(path).ok();
+        });
     }
 }
 
@@ -96,7 +100,7 @@ impl Drop for Named {
 #[derive(Debug)]
 pub struct Arrived {
     /// Its file.
-    pub file: File,
+    pub file: SharedFile,
     /// How long it is.
     pub bytes: u64,
     /// Its checksum (CRC-32C).
@@ -138,13 +142,12 @@ impl Spool {
     ///
     /// # Errors
     /// There is no room, or the disk does not work.
-    pub fn begin(&self, most: u64, lasting: u64, for_job: bool) -> Result<Arriving, Error> {
+    pub async fn begin(&self, most: u64, lasting: u64, for_job: bool) -> Result<Arriving, Error> {
         self.check_room(lasting, 1)?;
-        let (file, path) = self.create().map_err(|error| self.broken(&error))?;
-        let named = Named(path);
+        let (file, named) = self.create(for_job).await?;
         Ok(Arriving {
-            file: Arc::new(file),
-            named: for_job.then_some(named),
+            file,
+            named,
             gathered: BytesMut::new(),
             digest: Context::new(&SHA256),
             crc: 0,
@@ -159,9 +162,8 @@ impl Spool {
     ///
     /// # Errors
     /// The disk does not work.
-    pub fn passing(&self) -> Result<Passing, Error> {
-        let (file, path) = self.create().map_err(|error| self.broken(&error))?;
-        drop(Named(path));
+    pub async fn passing(&self) -> Result<Passing, Error> {
+        let (file, _) = self.create(false).await?;
         Ok(Passing { file, share: self.share() })
     }
 
@@ -169,11 +171,20 @@ impl Spool {
         Share { held: Arc::clone(&self.held), bytes: 0 }
     }
 
-    fn create(&self) -> io::Result<(File, PathBuf)> {
+    /// A new file, which keeps its name or loses it at once.
+    async fn create(&self, is_named: bool) -> Result<(SharedFile, Option<Named>), Error> {
         let path = self.folder.join(format!("{PASSING}{}", random::name()));
-        let file =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok((file, path))
+        let made = disk::small(move || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true).mode(0o600);
+            let file = SharedFile::from(options.open(&path)?);
+            if is_named {
+                return Ok((file, Some(Named(path))));
+            }
+            fs::remove_file(path)?;
+            Ok((file, None))
+        });
+        made.await.map_err(|error| self.broken(&error))
     }
 
     /// Whether so many bytes more have room.
@@ -255,22 +266,28 @@ impl Arriving {
         let for_job = self.named.is_some();
         self.spool.check_room(self.lasting, 0)?;
         self.write(for_job).await?;
-        let file = self.file.try_clone().map_err(|error| self.spool.broken(&error))?;
         let mut digest = [0; 32];
         digest.copy_from_slice(self.digest.finish().as_ref());
         let bytes = self.share.bytes;
-        Ok(Arrived { file, bytes, crc: self.crc, digest, share: self.share, named: self.named })
+        Ok(Arrived {
+            file: self.file,
+            bytes,
+            crc: self.crc,
+            digest,
+            share: self.share,
+            named: self.named,
+        })
     }
 
-    /// In another thread: a slow card must not hold up everybody else.
     async fn write(&mut self, sync: bool) -> Result<(), Error> {
         let piece: Bytes = self.gathered.split().freeze();
-        let file = Arc::clone(&self.file);
-        let written = tokio::task::spawn_blocking(move || {
-            (&*file).write_all(&piece)?;
-            if sync { file.sync_all() } else { Ok(()) }
-        });
-        let written = written.await.map_err(io::Error::other).and_then(|done| done);
+        let file = self.file.clone();
+        let written = match sync {
+            false => disk::small(move || (&*file).write_all(&piece)).await,
+            true => {
+                disk::whole(move || (&*file).write_all(&piece).and_then(|()| file.sync_all())).await
+            }
+        };
         written.map_err(|error| self.spool.broken(&error))
     }
 }
@@ -286,12 +303,11 @@ impl Arrived {
         let Some(named) = self.named else {
             return Err(Error::new(Kind::Internal, "a document that passes has no name"));
         };
-        let moved = tokio::task::spawn_blocking(move || {
+        let moved = disk::small(move || {
             fs::rename(&named.0, &to)?;
             to.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         });
-        let moved = moved.await.map_err(io::Error::other).and_then(|done| done);
-        moved.map_err(|error| {
+        moved.await.map_err(|error| {
             Error::new(Kind::Unavailable, format!("the document cannot be kept: {error}"))
         })?;
         Ok(self.share)
@@ -326,7 +342,7 @@ mod tests {
     async fn what_passes_has_no_name_and_leaves_nothing() {
         let folder = Folder::new("passes");
         let spool = Spool::open(&folder.0, 1000).unwrap();
-        let mut arriving = spool.begin(100, 0, false).unwrap();
+        let mut arriving = spool.begin(100, 0, false).await.unwrap();
         arriving.push(b"hello ").await.unwrap();
         arriving.push(b"world").await.unwrap();
         assert_eq!(folder.names(), Vec::<String>::new());
@@ -341,9 +357,16 @@ mod tests {
     async fn a_jobs_document_is_handed_over_or_taken_away() {
         let folder = Folder::new("jobs");
         let spool = Spool::open(&folder.0, 1000).unwrap();
-        drop(spool.begin(100, 0, true).unwrap());
+        drop(spool.begin(100, 0, true).await.unwrap());
+        // Nobody waits for it.
+        for _ in 0..1000 {
+            if folder.names().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(folder.names(), Vec::<String>::new());
-        let mut arriving = spool.begin(100, 0, true).unwrap();
+        let mut arriving = spool.begin(100, 0, true).await.unwrap();
         arriving.push(b"hello").await.unwrap();
         arriving.finish().await.unwrap().hand_over(folder.0.join("job-00")).await.unwrap();
         assert_eq!(folder.names(), ["job-00"]);
@@ -357,11 +380,11 @@ mod tests {
     async fn limits_are_said() {
         let folder = Folder::new("limits");
         let spool = Spool::open(&folder.0, 10).unwrap();
-        let mut arriving = spool.begin(4, 0, false).unwrap();
+        let mut arriving = spool.begin(4, 0, false).await.unwrap();
         assert_eq!(arriving.push(b"hello").await.unwrap_err().kind, Kind::TooLarge);
         drop(arriving);
-        assert_eq!(spool.begin(4, 10, false).unwrap_err().kind, Kind::Overloaded);
-        let mut large = spool.begin(1 << 20, 0, false).unwrap();
+        assert_eq!(spool.begin(4, 10, false).await.unwrap_err().kind, Kind::Overloaded);
+        let mut large = spool.begin(1 << 20, 0, false).await.unwrap();
         let over = large.push(&vec![0; GATHERED]).await.unwrap_err();
         assert_eq!(over.kind, Kind::Overloaded, "{over}");
     }

@@ -3,45 +3,40 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 
 use crate::chat::{Error, Kind};
+use crate::summary::disk::{self, SharedFile};
 
 /// A text that lies in a file.
 #[derive(Debug, Clone)]
 pub(super) struct Text {
-    file: Arc<File>,
+    file: SharedFile,
     /// How long it is, in bytes.
     pub(super) bytes: u64,
 }
 
 impl Text {
-    pub(super) fn new(file: File, bytes: u64) -> Self {
-        Self { file: Arc::new(file), bytes }
+    pub(super) fn new(file: SharedFile, bytes: u64) -> Self {
+        Self { file, bytes }
     }
 
     /// At most `most` bytes from `at` on: whole characters.
     pub(super) async fn window(&self, at: u64, most: u64) -> Result<String, Error> {
         let length = self.bytes.saturating_sub(at).min(most);
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let file = Arc::clone(&self.file);
-        let read = tokio::task::spawn_blocking(move || {
+        let file = self.file.clone();
+        let read = disk::small(move || {
             let mut bytes = vec![0; length];
             file.read_exact_at(&mut bytes, at).map(|()| bytes)
         });
-        let bytes = read
-            .await
-            .map_err(io::Error::other)
-            .and_then(|done| done)
-            .map_err(|error| broken(&error))?;
-        Ok(whole_characters(bytes))
+        Ok(whole_characters(read.await.map_err(|error| broken(&error))?))
     }
 
     /// Its checksum (CRC-32C), by which it is known again.
     pub(super) async fn checksum(&self) -> Result<u32, Error> {
-        let (file, length) = (Arc::clone(&self.file), self.bytes);
-        let read = tokio::task::spawn_blocking(move || checksum(&file, length));
-        read.await.map_err(io::Error::other).and_then(|done| done).map_err(|error| broken(&error))
+        let (file, length) = (self.file.clone(), self.bytes);
+        let read = disk::whole(move || checksum(&file, length));
+        read.await.map_err(|error| broken(&error))
     }
 
     /// Its file, for who reads all of it at once.

@@ -33,7 +33,7 @@ pub(super) fn make(
     let name = format!("edgehold-{}", random::name());
     let folder = Folder(std::env::temp_dir().join(name));
     let document = Document {
-        content: Content::File(paper.file, paper.bytes),
+        content: Content::File(paper.file.into(), paper.bytes),
         media: paper.media,
         name: bare(&paper.name).map(str::to_owned),
     };

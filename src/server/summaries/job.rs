@@ -18,7 +18,7 @@ use crate::server::summaries::accept::Accept;
 use crate::server::summaries::receive::text_and_options;
 use crate::server::summaries::{answer, name, together, wish};
 use crate::server::{Current, Gateway};
-use crate::summary::{Content, Document, Keep, Kept, Order, Progress, Wish, checksum};
+use crate::summary::{Content, Document, Keep, Kept, Order, Progress, Wish, checksum, disk};
 
 /// What is known of a document beside what is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ pub(in crate::server) async fn rerun(run: Rerun<'_>) -> Result<Response<Reply>, 
 
 async fn content(run: &Rerun<'_>, wish: &mut Wish) -> Result<Content, Error> {
     let Some(job_file) = run.file else {
-        return text_and_options(run.body, wish).map(Content::Text);
+        return text_and_options(run.body, wish).map(|text| Content::Text(text.into()));
     };
     let altered = || {
         Error::new(
@@ -115,15 +115,15 @@ async fn content(run: &Rerun<'_>, wish: &mut Wish) -> Result<Content, Error> {
         )
     };
     let (path, bytes) = (job_file.path.clone(), job_file.bytes);
-    let read = tokio::task::spawn_blocking(move || {
+    let read = disk::whole(move || {
         let file = File::open(path)?;
         checksum(&file, bytes).map(|crc| (file, crc))
     });
-    let (file, crc) = read.await.map_err(|_| altered())?.map_err(|_| altered())?;
+    let (file, crc) = read.await.map_err(|_| altered())?;
     if Some(crc) != run.head.crc {
         return Err(altered());
     }
-    Ok(Content::File(file, bytes))
+    Ok(Content::File(file.into(), bytes))
 }
 
 /// The steps of a job, in the queue.

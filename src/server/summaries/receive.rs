@@ -45,13 +45,8 @@ impl Received {
     pub(super) fn opened(&self) -> Result<(Wish, Document), Error> {
         let mut wish = wish(&self.query)?;
         let content = match &self.arrived {
-            Some(arrived) => {
-                let file = arrived.file.try_clone().map_err(|error| {
-                    Error::new(Kind::Internal, format!("the document cannot be read: {error}"))
-                })?;
-                Content::File(file, arrived.bytes)
-            }
-            None => Content::Text(text_and_options(&self.body, &mut wish)?),
+            Some(arrived) => Content::File(arrived.file.clone(), arrived.bytes),
+            None => Content::Text(text_and_options(&self.body, &mut wish)?.into()),
         };
         let (media, name) = (self.media.clone(), self.name.clone());
         Ok((wish, Document { content, media, name }))
@@ -99,7 +94,7 @@ pub(super) async fn receive(
     let memory = memory.map_err(|shed| unread(budget_error(&shed)))?;
     let spool = gateway.summaries.spool().map_err(unread)?;
     let lasting = gateway.queue.facts().document_bytes;
-    let arriving = spool.begin(most, lasting, for_job).map_err(unread)?;
+    let arriving = spool.begin(most, lasting, for_job).await.map_err(unread)?;
     if essence == "multipart/form-data" {
         let boundary = Boundary::of(media.as_deref().unwrap_or_default()).map_err(unread)?;
         return form::receive(incoming, boundary, arriving, memory).await;

@@ -1,0 +1,106 @@
+//! The disk, from threads of its own: a card that is slow, or hangs, must hold up nobody but who waits
+//! for it. In the runtime's own thread it would hold up everybody.
+
+use std::fs::File;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// Threads that may wait for the disk at once. There are more, in which names are looked up.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
+/// How long something small is waited for.
+const SMALL: Duration = Duration::from_secs(30);
+
+/// How long a whole document is: a card that takes a second for a write gets so many in.
+const WHOLE: Duration = Duration::from_secs(300);
+
+/// Does something small: a file is made, a piece of it is read or written.
+///
+/// # Errors
+/// Those of the work; or the disk does not answer, and whether it is done is not known.
+pub async fn small<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    within(SMALL, work).await
+}
+
+/// Does something with all of a document.
+///
+/// # Errors
+/// As [`small`].
+pub async fn whole<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    within(WHOLE, work).await
+}
+
+async fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let late = || {
+        let why = format!("the disk has not answered for {} s", limit.as_secs());
+        io::Error::new(io::ErrorKind::TimedOut, why)
+    };
+    tokio::time::timeout(limit, in_turn(work)).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// The turn is the work's: also when nobody waits for it any more, it takes a thread.
+async fn in_turn<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let turn = TURNS.acquire().await.map_err(io::Error::other)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await.map_err(io::Error::other)?
+}
+
+/// Does it some time, and nobody waits; at once where there is no runtime.
+pub(super) fn later(work: impl FnOnce() + Send + 'static) {
+    let work = move || {
+        work();
+        Ok(())
+    };
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(in_turn(work))),
+        Err(_) => drop(work()),
+    }
+}
+
+/// A file that many hold. It is closed elsewhere: with the last that holds a file without a name, the
+/// file goes, and that is work for the disk.
+#[derive(Debug, Clone)]
+pub struct SharedFile(Arc<Closing>);
+
+#[derive(Debug)]
+struct Closing(File);
+
+impl From<File> for SharedFile {
+    fn from(file: File) -> Self {
+        Self(Arc::new(Closing(file)))
+    }
+}
+
+impl Deref for SharedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0.0
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // While there is another, to close this one is nothing.
+        if let Ok(last) = self.0.try_clone() {
+            later(move || drop(last));
+        }
+    }
+}
