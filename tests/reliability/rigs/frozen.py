@@ -5,26 +5,32 @@ fsfreeze holds every write to the file system back, until it is thawed.
 
 import concurrent.futures
 import contextlib
+import time
 
 from client import Client, Closed
 from disk import MEBI, Disk, root
 from oracle import Oracle
 from service import Service
 from upstream import Upstream
+from wire import Broken, Connection
 
 BEFORE, WAITING = 20, 4
+# Seconds, bounds of waits: a client is told after 30, and at once where the disk has not answered for so long.
+IN_TIME, AT_ONCE = 45, 10
+# What is looked at while the disk is held back, and after. The control must find each of them wrong.
+CHECKS = {"creates", "later create", "/status", "list", "jobs there"}
 
 
 def run(rig):
-    for fault in lived_through(rig, "disk", frozen):
-        rig.must(False, fault)
-    control = lived_through(rig, "control", contextlib.nullcontext)
-    rig.control("a disk that answers", len(control), "of these would be wrong")
+    for check, words in lived_through(rig, "disk", frozen).items():
+        rig.must(False, f"{check}: {words}")
+    found = lived_through(rig, "control", contextlib.nullcontext).keys() & CHECKS
+    rig.control("a disk that answers", len(found), f"of {len(CHECKS)} checks fail", found == CHECKS)
 
 
 def lived_through(rig, name, held_back):
-    """Takes a service through a disk that is held back. Returns what was wrong."""
-    oracle, wrong = Oracle(rig.seed), []
+    """Takes a service through a disk that is held back. Returns what was wrong, by check."""
+    oracle, wrong = Oracle(rig.seed), {}
     folder = rig.folder / name
     with Upstream() as upstream, Disk(folder, 16 * MEBI) as disk:
         with Service(rig.binary, folder / "run", upstream, database=disk.path / "queue.db") as service:
@@ -36,22 +42,25 @@ def lived_through(rig, name, held_back):
                 client.finish(before[: BEFORE // 2])
                 client.drain()
                 with held_back(disk.path):
-                    late = while_held_back(service, oracle, upstream, client, wrong)
+                    first, *others = while_held_back(service, client, wrong)
                 _, seconds = client.wait_for_room(500)
                 there = client.list()
                 oracle.check_shown(there)
-                began = [job for job in late if job.name in there]
-                if len(began) > 1:
-                    wrong.append(f"{len(began)} jobs are there that nobody was told of, and one can have been under way")
-                for job in late:
+                # The first was under way, and may be kept; the others had not been begun when their clients were told.
+                done = [job.name for job in others if job.name in there]
+                if done:
+                    wrong["jobs there"] = f"{done}, which were not to be done any more"
+                for job in (first, *others):
                     client.create(job)
                 client.drain()
                 client.finish(oracle.owed())
             if not service.alive:
-                wrong.append("it ended")
+                wrong["end"] = "the service ended"
     if held_back is frozen:
         rig.figure(f"{oracle.counts['accepted']} accepted, {oracle.counts['lost']} lost, jobs taken again {seconds:.2f} s after")
-    return wrong + oracle.wrong
+    if oracle.wrong:
+        wrong["promises"] = "; ".join(oracle.wrong[:10])
+    return wrong
 
 
 @contextlib.contextmanager
@@ -63,31 +72,56 @@ def frozen(path):
         root("fsfreeze", "--unfreeze", path)
 
 
-def while_held_back(service, oracle, upstream, client, wrong):
-    """Clients wait, and are told; what needs no disk goes on. Returns the jobs that they handed in."""
-    jobs = [oracle.mint(500, manner="put") for _ in range(WAITING)]
+def while_held_back(service, client, wrong):
+    """Clients wait, and are told; what needs no disk goes on. Returns the jobs that they handed in, the first one first."""
+    first, *others, later = (client.oracle.mint(500, manner="put") for _ in range(WAITING + 1))
     with concurrent.futures.ThreadPoolExecutor(WAITING) as pool:
-        waiting = [pool.submit(hand_in, service, oracle, upstream, job) for job in jobs]
+        waiting = [pool.submit(hand_in, service, client, first, IN_TIME)]
+        # The queue's thread takes up what waits at once, and by then has the first.
+        time.sleep(1)
+        waiting += [pool.submit(hand_in, service, client, job, IN_TIME) for job in others]
         chats = [client.chat().status for _ in range(10)]
         answers = [it.result() for it in waiting]
-    jobs.append(oracle.mint(500, manner="put"))
-    answers.append(client.create(jobs[-1]))
     if chats != [200] * 10:
-        wrong.append(f"chats are answered {chats}")
-    statuses = [answer.status for answer in answers]
-    if statuses != [503] * len(jobs) or not all(answer.headers.get("Retry-After") for answer in answers):
-        wrong.append(f"creates are answered {statuses}, not 503 with Retry-After")
+        wrong["chats"] = f"they are answered {chats}"
+    if answers != [503] * WAITING:
+        wrong["creates"] = f"they are answered {answers}, not 503"
+    answer = hand_in(service, client, later, AT_ONCE)
+    if answer != 503:
+        wrong["later create"] = f"it is answered {answer}, not 503"
     status = client.status()
     if status["state"] != "closed" or "disk has not answered" not in (status["why"] or ""):
-        wrong.append(f"/status says {status}")
-    try:
-        client.list()
-        wrong.append("the list is answered")
-    except Closed:
-        pass
-    return jobs
+        wrong["/status"] = f"it says {status}"
+    answer = listed(service, client)
+    if answer != 503:
+        wrong["list"] = f"it is answered {answer}, not 503"
+    return [first, *others, later]
 
 
-def hand_in(service, oracle, upstream, job):
-    with Client(service.address, oracle, upstream) as client:
-        return client.create(job)
+def hand_in(service, client, job, patience):
+    """How the create is answered. A 503 has to say when to come again."""
+    with another(service, client, patience) as other:
+        try:
+            answer = other.create(job)
+        except Broken as broken:
+            return str(broken)
+    return "503 without Retry-After" if answer.status == 503 and not answer.headers.get("Retry-After") else answer.status
+
+
+def listed(service, client):
+    """How the list is answered."""
+    with another(service, client, AT_ONCE) as other:
+        try:
+            other.list()
+        except Closed:
+            return 503
+        except Broken as broken:
+            return str(broken)
+    return 200
+
+
+def another(service, client, patience):
+    """Another client, which waits no longer than this for an answer."""
+    other = Client(service.address, client.oracle, client.upstream)
+    other.connection = Connection(service.address, patience)
+    return other
