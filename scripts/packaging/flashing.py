@@ -116,16 +116,9 @@ def _open_image(path: pathlib.Path, number: int | None) -> Image:
             raise Wrong(f"{path} has no partition {number}")
     if not any(it.is_ext for it in found):
         raise Wrong(f"no ext4 file system is in {path}; mount it and give the folder")
-    roots = []
-    for partition in (it for it in found if it.is_ext):
-        image = Image(path, partition.offset)
-        if _is_root(image):
-            roots.append((partition.number, image))
-        else:
-            image.close()
+    images = [(it.number, Image(path, it.offset)) for it in found if it.is_ext]
+    roots = [(number, image) for number, image in images if _is_root(image)]
     if len(roots) != 1:
-        for _, image in roots:
-            image.close()
         numbers = ", ".join(str(it) for it, _ in roots)
         raise Wrong(f"partitions {numbers} are all roots; choose with --partition" if roots else f"no partition of {path} is the root of a system")
     image = roots[0][1]

@@ -35,13 +35,23 @@ class Image(Root):
         self.said = ""
         self.commands: list[str] = []
         self.written: list[tuple[str, int, bytes | None]] = []
+        # Made for the first file that is set down, so that an image which is only looked at leaves nothing behind.
+        self.scratch: pathlib.Path | None = None
         self.super = self._superblock()
-        # Where there is no file system nothing is to be left behind.
-        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="edgehold-flash-"))
 
     def close(self) -> None:
         """Removes what was set down in this machine's folder for scratch."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _set_down(self, name: str, data: bytes) -> pathlib.Path:
+        """Puts a file where debugfs can read it."""
+        if self.scratch is None:
+            self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="edgehold-flash-"))
+        path = self.scratch / name
+        path.touch(0o600)
+        path.write_bytes(data)
+        return path
 
     def _superblock(self) -> dict[str, str]:
         text = self._ask("show_super_stats -h").decode("utf-8", "replace")
@@ -103,9 +113,7 @@ class Image(Root):
         self.written.append((at, stat.S_IFDIR | mode, None))
 
     def put_file(self, at: str, mode: int, data: bytes) -> None:
-        source = self.scratch / str(len(self.commands))
-        source.write_bytes(data)
-        source.chmod(0o600)
+        source = self._set_down(str(len(self.commands)), data)
         if self.look(at) is not None:
             self.remove(at)
         self._in_folder(at, f'write "{source}" {{name}}')
@@ -137,8 +145,7 @@ class Image(Root):
     def finish(self) -> None:
         if not self.commands:
             return
-        script = self.scratch / "commands"
-        script.write_text("".join(f"{line}\n" for line in self.commands))
+        script = self._set_down("commands", "".join(f"{line}\n" for line in self.commands).encode())
         command = _command("debugfs", "-w", "-f", str(script), self.file)
         done = subprocess.run(command, capture_output=True, timeout=600, check=False)
         # It ends well whatever it could not do; only its words tell.

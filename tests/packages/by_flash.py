@@ -238,12 +238,18 @@ def a_read_only_root_is_refused(ours: Bench) -> None:
 
 
 def a_broken_file_system_is_refused(ours: Bench) -> None:
-    image = ext4(ours.scratch / "broken.img", ours.root("whole"))
+    root = ours.root("whole")
+    image = ext4(ours.scratch / "broken.img", root)
     with image.open("r+b") as file:
         # An incompatible feature that nobody knows.
         file.seek(1024 + 0x60)
         file.write(b"\xff\xff\xff\xff")
     hold("cannot be read: " in ours.flash(image, "--deb", ours.deb, fails=True), "an unknown kind of file system")
+    # A file whose head of extents is nonsense: e2fsck leaves that to people.
+    image = ext4(ours.scratch / "damaged.img", root)
+    for request in ("set_inode_field /usr/lib/systemd/systemd block[0] 0x12345678", "set_super_value state 0"):
+        run("debugfs", "-w", "-R", request, image)
+    hold("is damaged; mend it" in ours.flash(image, "--deb", ours.deb, fails=True), "a damaged file system")
 
 
 def a_broken_table_is_refused(ours: Bench) -> None:
