@@ -34,7 +34,7 @@ def main() -> int:
         thread.start()
     for thread in lanes:
         thread.join()
-    keep([event for event in events if event["ok"] and not event["control"]])
+    keep([event for event in events if event["ok"] and not event["control"]], options.soak)
     passed = sum(event["ok"] for event in events)
     failed = len(events) - passed
     count = f"{passed} passed" if not failed else f"{failed} failed, {passed} passed"
@@ -87,11 +87,12 @@ def say(event: dict):
     print("\n".join(text), flush=True)
 
 
-def keep(events: list[dict]):
-    """Replaces the kept figures of the scenarios that were run."""
+def keep(events: list[dict], soak: bool):
+    """Replaces the kept figures of the scenarios that were run, and says whether a soak made them."""
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    new = {(event["scenario"], event["arch"]): {key: event[key] for key in ("scenario", "arch", "seconds", "facts")} for event in events}
+    kept = ("scenario", "arch", "seconds", "facts")
+    new = {(event["scenario"], event["arch"]): {key: event[key] for key in kept} | {"soak": soak} for event in events}
     lines = [line for line in lines if (line["scenario"], line["arch"]) not in new] + list(new.values())
     making = RESULTS.with_suffix(".making")
     making.write_text("".join(json.dumps(line) + "\n" for line in lines))

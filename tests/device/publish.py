@@ -6,7 +6,7 @@
 
 Reads what `scripts/test` or `scripts/test device` left behind: the static binaries (target/cross), the packages made of them
 (target/packages) and what was seen on the boards (target/device/results.json); and has systemd-analyze judge the unit. A figure
-that is not there is an error. Whether each is as small as it should be is in the table.
+that is held and not there is an error. Whether each is as small as it should be is in the table.
 """
 
 import dataclasses
@@ -56,8 +56,9 @@ def main() -> int:
     wanted = sys.argv[1:]
     if wanted not in ([], ["--publish"]):
         sys.exit(__doc__)
-    facts = seen()
-    text = "\n".join([*held(facts), "", *peaks(facts), "", *lived_through(facts)])
+    results = seen()
+    facts = {key: result["facts"] for key, result in results.items()}
+    text = "\n".join([*held(facts), "", *peaks(facts), "", *lived_through(results)])
     print(text)
     if wanted:
         keep(text)
@@ -101,8 +102,8 @@ def peaks(facts: dict) -> list[str]:
     return lines
 
 
-def lived_through(facts: dict) -> list[str]:
-    """What the boards did over the power's cuts and an hour; the hour only where it was run."""
+def lived_through(results: dict) -> list[str]:
+    """What the boards did over the power's cuts and an hour; a row only where both kinds have its figures."""
     rows = {
         "power cuts; jobs accepted, lost": ("power", "{cuts}; {accepted:,}, {lost}"),
         "writes that the cuts lost, tore, garbled": ("power", "{writes_lost}, {writes_torn}, {writes_garbage}"),
@@ -112,15 +113,21 @@ def lived_through(facts: dict) -> list[str]:
     }
     lines = ["| lived through | aarch64 | armv7 | shown by |", "| --- | --- | --- | --- |"]
     for words, (scenario, form) in rows.items():
-        if all((scenario, kind) in facts for kind in KINDS):
-            values = " | ".join(form.format(**facts[scenario, kind]) for kind in KINDS)
-            lines.append(f"| {words} | {values} | `tests/device/run all --deb-dir DIR {scenario} --soak` |")
+        try:
+            found = [results[scenario, kind] for kind in KINDS]
+            values = " | ".join(form.format(**result["facts"]) for result in found)
+        except KeyError:
+            continue
+        # Lines of earlier versions do not say whether they are of a soak.
+        soak = " --soak" if all(result.get("soak") for result in found) else ""
+        lines.append(f"| {words} | {values} | `tests/device/run all --deb-dir DIR {scenario}{soak}` |")
     return lines
 
 
 def seen() -> dict[tuple[str, str], dict]:
+    """The last result of each scenario on each kind of board."""
     lines = (ROOT / "target/device/results.json").read_text().splitlines()
-    return {(line["scenario"], line["arch"]): line["facts"] for line in map(json.loads, lines)}
+    return {(line["scenario"], line["arch"]): line for line in map(json.loads, lines)}
 
 
 def size(pattern: str) -> int:
