@@ -1,9 +1,12 @@
-"""An upgrade while clients come, and a downgrade.
+"""A database of an old schema, an upgrade while clients come, and a database of a schema that is yet to come.
 
-The package of an earlier version is installed by dpkg, and jobs are taken. Its database is put back to the first version of the
-schema, as that of an old gateway is. The new package is installed while clients come all the time: none is refused, every job
-is there, the database has the new schema. A database of a later version than the program knows is left alone: the service says
-so, answers chats, takes no jobs, and has every job again once the later program is back.
+Both packages hold the program under test, and differ in their version: what an upgrade does is shown, and not what an older
+program was like.
+
+The earlier package is installed by dpkg, and jobs are taken. Their database is put back to the first version of the schema, as
+that of an old gateway is: the start brings it up to date, and every job is there. The later package is installed while clients
+come all the time: none is refused, and every job is there. A database of a later version than the program knows is left alone:
+the service says so, answers chats, takes no jobs, and has every job again once the version is one that it knows.
 """
 
 import pathlib
@@ -27,11 +30,11 @@ def scenario(board):
     install(board, "/tmp/old.deb", OLD)
     hand_in(board, "held", JOBS, not_before="1d")
     alter(board, first_schema)
+    board.must(schema_version(board) >= 2, "the database was not brought to the new schema")
     must_be_there(board, "held", JOBS, "queued")
     upgrade_under_load(board)
     must_be_there(board, "held", JOBS, "queued")
     must_end(board, "run", JOBS)
-    board.must(schema_version(board) >= 2, "the database was not brought to the new schema")
     downgrade(board)
 
 
