@@ -18,7 +18,7 @@ BEFORE, WAITING = 20, 4
 # Seconds, bounds of waits: a client is told after 30, and at once where the disk has not answered for so long.
 IN_TIME, AT_ONCE = 45, 10
 # What is looked at while the disk is held back, and after. The control must find each of them wrong.
-CHECKS = {"creates", "later create", "/status", "list", "jobs there"}
+CHECKS = {"creates", "later create", "summary", "/status", "list", "jobs there"}
 
 
 def run(rig):
@@ -75,13 +75,17 @@ def frozen(path):
 def while_held_back(service, client, wrong):
     """Clients wait, and are told; what needs no disk goes on. Returns the jobs that they handed in, the first one first."""
     first, *others, later = (client.oracle.mint(500, manner="put") for _ in range(WAITING + 1))
-    with concurrent.futures.ThreadPoolExecutor(WAITING) as pool:
+    with concurrent.futures.ThreadPoolExecutor(WAITING + 1) as pool:
+        # Its document is to lie on the disk.
+        document = pool.submit(summarised, service, client)
         waiting = [pool.submit(hand_in, service, client, first, IN_TIME)]
         # The queue's thread takes up what waits at once, and by then has the first.
         time.sleep(1)
         waiting += [pool.submit(hand_in, service, client, job, IN_TIME) for job in others]
         chats = [client.chat().status for _ in range(10)]
         answers = [it.result() for it in waiting]
+    if document.result() != 503:
+        wrong["summary"] = f"it is answered {document.result()}, not 503"
     if chats != [200] * 10:
         wrong["chats"] = f"they are answered {chats}"
     if answers != [503] * WAITING:
@@ -106,6 +110,15 @@ def hand_in(service, client, job, patience):
         except Broken as broken:
             return str(broken)
     return "503 without Retry-After" if answer.status == 503 and not answer.headers.get("Retry-After") else answer.status
+
+
+def summarised(service, client):
+    """How a document is answered that is to be summarised."""
+    with Connection(service.address, IN_TIME) as connection:
+        try:
+            return connection.ask("POST", "/v1/summaries", b"A pump. It runs. " * 1000, {"Content-Type": "text/plain"}).status
+        except Broken as broken:
+            return str(broken)
 
 
 def listed(service, client):
