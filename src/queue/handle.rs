@@ -375,7 +375,8 @@ impl Queue {
         if let Some(why) = self.stalled(self.deadline) {
             return Err(QueueError::Closed(why));
         }
-        let (slot, mut answer) = self.send(kind, drains, work).await?;
+        let (slot, mut answer) = errand(kind, drains, work);
+        self.send(Arc::clone(&slot)).await?;
         match tokio::time::timeout(self.deadline, &mut answer).await {
             Ok(done) => done.unwrap_or_else(|_| Err(thread_ended())),
             Err(_) if locked(&slot).take().is_some() => Err(QueueError::Busy),
@@ -391,26 +392,21 @@ impl Queue {
         drains: bool,
         work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, QueueError> {
-        let (_, answer) = self.send(kind, drains, work).await?;
+        let (slot, answer) = errand(kind, drains, work);
+        self.send(slot).await?;
         answer.await.unwrap_or_else(|_| Err(thread_ended()))
     }
 
     /// Puts it where the thread finds it.
-    async fn send<T: Send + 'static>(
-        &self,
-        kind: Kind,
-        drains: bool,
-        work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<(Slot, oneshot::Receiver<Result<T, QueueError>>), QueueError> {
-        let (reply, answer) = oneshot::channel();
-        let slot: Slot =
-            Arc::new(Mutex::new(Some(Box::new(Errand { kind, drains, work, found: None, reply }))));
+    async fn send(&self, slot: Slot) -> Result<(), QueueError> {
         match tokio::time::timeout(PATIENCE, self.inbox.reserve()).await {
-            Ok(Ok(place)) => place.send(Arc::clone(&slot)),
-            Ok(Err(_)) => return Err(thread_ended()),
-            Err(_) => return Err(QueueError::Busy),
+            Ok(Ok(place)) => {
+                place.send(slot);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(thread_ended()),
+            Err(_) => Err(QueueError::Busy),
         }
-        Ok((slot, answer))
     }
 
     /// What to say where the thread has been at something for this long.
@@ -418,6 +414,17 @@ impl Queue {
         let since = self.shared.stat.at_it_for().filter(|since| *since >= long)?;
         Some(format!("the disk has not answered for {} s", since.as_secs()))
     }
+}
+
+/// An operation, and where its answer comes.
+fn errand<T: Send + 'static>(
+    kind: Kind,
+    drains: bool,
+    work: impl FnMut(&mut Store) -> Result<T, Fault> + Send + 'static,
+) -> (Slot, oneshot::Receiver<Result<T, QueueError>>) {
+    let (reply, answer) = oneshot::channel();
+    let errand = Errand { kind, drains, work, found: None, reply };
+    (Arc::new(Mutex::new(Some(Box::new(errand)))), answer)
 }
 
 fn thread_ended() -> QueueError {

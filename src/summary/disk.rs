@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -19,30 +19,45 @@ const SMALL: Duration = Duration::from_secs(30);
 /// How long a whole document is: a card that takes a second for a write gets so many in.
 const WHOLE: Duration = Duration::from_secs(300);
 
+/// What is done there. Of one type, so that the machinery is there only once.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Does something small: a file is made, a piece of it is read or written.
 ///
 /// # Errors
 /// Those of the work; or the disk does not answer, and whether it is done is not known.
-pub async fn small<T: Send + 'static>(
+pub fn small<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    within(SMALL, work).await
+) -> impl Future<Output = io::Result<T>> + Send {
+    within(SMALL, work)
 }
 
 /// Does something with all of a document.
 ///
 /// # Errors
 /// As [`small`].
-pub async fn whole<T: Send + 'static>(
+pub fn whole<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    within(WHOLE, work).await
+) -> impl Future<Output = io::Result<T>> + Send {
+    within(WHOLE, work)
 }
 
 async fn within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
+    let found = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&found);
+    let work = move || {
+        let done = work();
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+    };
+    finish(limit, Box::new(work)).await?;
+    let done = found.lock().unwrap_or_else(PoisonError::into_inner).take();
+    done.unwrap_or_else(|| Err(io::Error::other("the work was not done")))
+}
+
+async fn finish(limit: Duration, work: Work) -> io::Result<()> {
     let late = || {
         let why = format!("the disk has not answered for {} s", limit.as_secs());
         io::Error::new(io::ErrorKind::TimedOut, why)
@@ -51,26 +66,20 @@ async fn within<T: Send + 'static>(
 }
 
 /// The turn is the work's: also when nobody waits for it any more, it takes a thread.
-async fn in_turn<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
+async fn in_turn(work: Work) -> io::Result<()> {
     let turn = TURNS.acquire().await.map_err(io::Error::other)?;
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        work()
+        work();
     });
-    done.await.map_err(io::Error::other)?
+    done.await.map_err(io::Error::other)
 }
 
 /// Does it some time, and nobody waits; at once where there is no runtime.
-pub(super) fn later(work: impl FnOnce() + Send + 'static) {
-    let work = move || {
-        work();
-        Ok(())
-    };
+pub(super) fn later(work: Work) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(in_turn(work))),
-        Err(_) => drop(work()),
+        Err(_) => work(),
     }
 }
 
@@ -100,7 +109,7 @@ impl Drop for Closing {
     fn drop(&mut self) {
         // While there is another, to close this one is nothing.
         if let Ok(last) = self.0.try_clone() {
-            later(move || drop(last));
+            later(Box::new(move || drop(last)));
         }
     }
 }

@@ -90,9 +90,9 @@ struct Named(PathBuf);
 impl Drop for Named {
     fn drop(&mut self) {
         let path = std::mem::take(&mut self.0);
-        disk::later(move || {
+        disk::later(Box::new(move || {
             fs::remove_file(path).ok();
-        });
+        }));
     }
 }
 
