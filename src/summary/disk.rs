@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::chat::{Error, Kind};
+
 /// Threads that may wait for the disk at once. There are more, in which names are looked up.
 static TURNS: Semaphore = Semaphore::const_new(2);
 
@@ -18,6 +20,9 @@ const SMALL: Duration = Duration::from_secs(30);
 
 /// How long a whole document is: a card that takes a second for a write gets so many in.
 const WHOLE: Duration = Duration::from_secs(300);
+
+/// A wait after which it may answer again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What is done there. Of one type, so that the machinery is there only once.
 type Work = Box<dyn FnOnce() + Send>;
@@ -75,6 +80,17 @@ async fn in_turn(work: Work) -> io::Result<()> {
     done.await.map_err(io::Error::other)
 }
 
+/// What to say of work that failed. Where the disk did not answer, it may later, and a job is done again then.
+pub fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| {
+        let message = format!("{what}: {error}");
+        match error.kind() {
+            io::ErrorKind::TimedOut => Error::new(Kind::Unavailable, message).retry_after(AGAIN),
+            _ => Error::new(Kind::Internal, message),
+        }
+    }
+}
+
 /// Does it some time, and nobody waits; at once where there is no runtime.
 pub(super) fn later(work: Work) {
     match Handle::try_current() {
@@ -111,5 +127,23 @@ impl Drop for Closing {
         if let Ok(last) = self.0.try_clone() {
             later(Box::new(move || drop(last)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_does_not_answer_is_waited_for_so_long_and_may_come_right() {
+        let (free, held) = std::sync::mpsc::channel::<()>();
+        let hangs = move || held.recv().map_err(io::Error::other);
+        let late = within(Duration::from_millis(50), hangs).await.unwrap_err();
+        let failed = failed("it cannot be read");
+        assert_eq!(failed(late).kind, Kind::Unavailable);
+        free.send(()).unwrap();
+        let broken = small(|| Err::<(), _>(io::Error::other("no"))).await.unwrap_err();
+        assert_eq!(failed(broken).kind, Kind::Internal);
+        assert_eq!(small(|| Ok(7)).await.unwrap(), 7);
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::budget::Budget;
-use crate::chat::{Error, Kind};
+use crate::chat::Error;
 use crate::config::{Place, Target};
 use crate::dispatch::budget_error;
+use crate::summary::disk;
 use crate::summary::extractive::{self, Extract, Language, MEMORY_BYTES, Wish as Wanted};
 use crate::summary::outcome::{Coverage, Method, Summary, Timings};
 use crate::summary::step::Cost;
-use crate::summary::text::Text;
+use crate::summary::text::{Text, UNREADABLE};
 use crate::summary::wish::{Style, Wish};
 
 /// What is made of a whole text.
@@ -38,10 +39,7 @@ pub(super) async fn of_text(
     budget: &Arc<Budget>,
 ) -> Result<Whole, Error> {
     let memory = budget.reserve(MEMORY_BYTES).map_err(|shed| budget_error(&shed))?;
-    let broken = |error: std::io::Error| {
-        Error::new(Kind::Internal, format!("the document's text cannot be read: {error}"))
-    };
-    let mut file = text.file().map_err(broken)?;
+    let mut file = text.file().map_err(disk::failed(UNREADABLE))?;
     let stop = Arc::new(AtomicBool::new(false));
     let leaving = Leaving(Arc::clone(&stop));
     let (words, focus) = (words(wish.words()), wish.focus.clone());
@@ -54,7 +52,7 @@ pub(super) async fn of_text(
         extractive::extract(file, &wanted)
     });
     let extract = work.await.map_err(std::io::Error::other).and_then(|done| done);
-    let extract = extract.map_err(broken)?;
+    let extract = extract.map_err(disk::failed(UNREADABLE))?;
     drop(leaving);
     let coverage = Coverage {
         bytes: text.bytes,

@@ -2,16 +2,18 @@
 //! is known of each without reading it is where it stands.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::os::unix::fs::FileExt;
 
 use crate::budget::Reservation;
-use crate::chat::{Error, Kind};
+use crate::chat::Error;
 use crate::dialect::estimate;
 use crate::dispatch::budget_error;
 use crate::summary::disk::{self, SharedFile};
 use crate::summary::spool::{Passing, Share};
 use crate::summary::step::{Span, Step};
+
+/// What to say where they are not there, or not kept.
+const LOST: &str = "the notes on a document cannot be kept";
 
 /// Memory that is held for each step.
 const ENTRY_BYTES: usize = 128;
@@ -55,7 +57,7 @@ impl Ledger {
         };
         let (file, at, copy) = (self.file.clone(), self.end, bytes.clone());
         let written = disk::small(move || file.write_all_at(&copy, at));
-        written.await.map_err(|error| broken(&error))?;
+        written.await.map_err(disk::failed(LOST))?;
         self.end += bytes.len() as u64;
         self.share.hold(self.end);
         self.steps.insert((step.level, step.span.from), entry);
@@ -67,8 +69,8 @@ impl Ledger {
         let (file, at) = (self.file.clone(), entry.at);
         let mut bytes = vec![0; entry.length];
         let read = disk::small(move || file.read_exact_at(&mut bytes, at).map(|()| bytes));
-        let bytes = read.await.map_err(|error| broken(&error))?;
-        serde_json::from_slice(&bytes).map_err(|error| broken(&error.into()))
+        let bytes = read.await.map_err(disk::failed(LOST))?;
+        serde_json::from_slice(&bytes).map_err(|error| disk::failed(LOST)(error.into()))
     }
 
     /// The steps of a level, in the document's order.
@@ -85,8 +87,4 @@ impl Ledger {
     pub(super) fn next(&self, level: u32, from: u64) -> Option<&Entry> {
         self.steps.range((level, from + 1)..=(level, u64::MAX)).next().map(|(_, entry)| entry)
     }
-}
-
-fn broken(error: &io::Error) -> Error {
-    Error::new(Kind::Internal, format!("the notes on a document cannot be kept: {error}"))
 }

@@ -1,7 +1,7 @@
 //! From a document to its text.
 
 use std::fs::{self, File};
-use std::io::Seek;
+use std::io::{self, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +24,9 @@ const PROCESS_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Bytes of a document by which its kind is told.
 const HEAD: usize = 4096;
+
+/// What to say where that cannot be done.
+const UNREAD: &str = "the document cannot be read here";
 
 /// A document's text may be this much longer than the longest document.
 const TEXT_SPARE: u64 = 2;
@@ -97,7 +100,7 @@ impl Reading {
         let (file, _held) = file_of(document, spool).await?;
         let kind = kind_of(document).await?;
         let text = spool.passing().await?;
-        let out = text.file.try_clone().map_err(|error| failed(&error.to_string()))?;
+        let out = text.file.try_clone().map_err(disk::failed(UNREAD))?;
         let charset = match document.content {
             Content::Text(_) => Some("utf-8"),
             Content::File(..) => document.media.as_deref().and_then(charset_of),
@@ -126,19 +129,20 @@ fn limits(config: &Config, end: Instant) -> Limits {
 
 /// The document's file, and what keeps it.
 async fn file_of(document: &Document, spool: &Spool) -> Result<(File, Option<Passing>), Error> {
-    let broken = |error: std::io::Error| failed(&error.to_string());
     match &document.content {
         Content::File(file, _) => {
-            let mut file = file.try_clone().map_err(broken)?;
+            let mut file = file.try_clone().map_err(disk::failed(UNREAD))?;
             // It stands where its writing ended.
-            file.rewind().map_err(broken)?;
+            file.rewind().map_err(disk::failed(UNREAD))?;
             Ok((file, None))
         }
         Content::Text(text) => {
             let passing = spool.passing().await?;
             let (file, text) = (passing.file.clone(), text.clone());
-            disk::small(move || file.write_all_at(text.as_bytes(), 0)).await.map_err(broken)?;
-            Ok((passing.file.try_clone().map_err(broken)?, Some(passing)))
+            disk::small(move || file.write_all_at(text.as_bytes(), 0))
+                .await
+                .map_err(disk::failed(UNREAD))?;
+            Ok((passing.file.try_clone().map_err(disk::failed(UNREAD))?, Some(passing)))
         }
     }
 }
@@ -150,7 +154,7 @@ async fn kind_of(document: &Document) -> Result<Kind, Error> {
         let mut head = [0; HEAD];
         file.read_at(&mut head, 0).map(|count| (head, count))
     });
-    let (head, count) = read.await.map_err(|error| failed(&error.to_string()))?;
+    let (head, count) = read.await.map_err(disk::failed(UNREAD))?;
     let head = head.get(..count).unwrap_or_default();
     Kind::of(document.media.as_deref(), document.name.as_deref(), head).map_err(refused)
 }
@@ -160,12 +164,8 @@ fn refused(refused: Refused) -> Error {
         Refused::Unsupported(why) => Error::new(ErrorKind::UnsupportedMedia, why),
         Refused::Unreadable(why) => Error::invalid(why),
         Refused::TooLarge(why) => Error::new(ErrorKind::TooLarge, why),
-        Refused::Failed(why) => failed(&why),
+        Refused::Failed(why) => disk::failed(UNREAD)(io::Error::other(why)),
     }
-}
-
-fn failed(why: &str) -> Error {
-    Error::new(ErrorKind::Internal, format!("the document cannot be read here: {why}"))
 }
 
 #[cfg(test)]

@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::chat::{Error, Kind};
+use crate::chat::Error;
 use crate::summary::disk::{self, SharedFile};
+
+/// What to say where that cannot be done.
+pub(super) const UNREADABLE: &str = "the document's text cannot be read";
 
 /// A text that lies in a file.
 #[derive(Debug, Clone)]
@@ -29,14 +32,14 @@ impl Text {
             let mut bytes = vec![0; length];
             file.read_exact_at(&mut bytes, at).map(|()| bytes)
         });
-        Ok(whole_characters(read.await.map_err(|error| broken(&error))?))
+        Ok(whole_characters(read.await.map_err(disk::failed(UNREADABLE))?))
     }
 
     /// Its checksum (CRC-32C), by which it is known again.
     pub(super) async fn checksum(&self) -> Result<u32, Error> {
         let (file, length) = (self.file.clone(), self.bytes);
         let read = disk::whole(move || checksum(&file, length));
-        read.await.map_err(|error| broken(&error))
+        read.await.map_err(disk::failed(UNREADABLE))
     }
 
     /// Its file, for who reads all of it at once.
@@ -75,10 +78,6 @@ fn whole_characters(bytes: Vec<u8>) -> String {
             String::from_utf8(bytes).unwrap_or_default()
         }
     }
-}
-
-fn broken(error: &io::Error) -> Error {
-    Error::new(Kind::Internal, format!("the document's text cannot be read: {error}"))
 }
 
 #[cfg(test)]

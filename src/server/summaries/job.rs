@@ -1,6 +1,7 @@
 //! Summaries as jobs: what is kept of one beside its document, and doing it in steps.
 
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -119,7 +120,10 @@ async fn content(run: &Rerun<'_>, wish: &mut Wish) -> Result<Content, Error> {
         let file = File::open(path)?;
         checksum(&file, bytes).map(|crc| (file, crc))
     });
-    let (file, crc) = read.await.map_err(|_| altered())?;
+    let (file, crc) = read.await.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => disk::failed("the document cannot be read")(error),
+        _ => altered(),
+    })?;
     if Some(crc) != run.head.crc {
         return Err(altered());
     }
