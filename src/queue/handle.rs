@@ -8,9 +8,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::queue::facts::Facts;
 use crate::queue::job::{
-    Ended, Enqueued, FileName, Job, JobKey, Lane, Lease, QueueError, Step, Steps, Submission, Which,
+    Ended, Enqueued, Job, Lane, Lease, QueueError, Step, Steps, Submission, Which,
 };
 use crate::queue::line::{Line, Opening};
+use crate::queue::names::{FileName, JobKey};
 use crate::queue::pulse::{Pulse, Stat};
 use crate::queue::store::{Fault, Found, Kept, Kind, Listing, Removed, Retried, Store};
 use crate::queue::thread::{Errand, Keeper, Slot, locked};

@@ -72,6 +72,7 @@ mod facts;
 mod handle;
 mod job;
 mod line;
+mod names;
 mod pulse;
 mod store;
 mod thread;
@@ -86,11 +87,11 @@ use crate::queue::store::Kind;
 pub use facts::{Counts, Facts, Totals};
 pub use handle::Queue;
 pub use job::{
-    Answer, Ended, Enqueued, FileName, Fingerprint, Job, JobFile, JobId, JobKey, KeptStep, Lane,
-    Lease, NotAnId, Priority, QueueError, State, Step, Steps, Stored, Submission, Trouble,
-    UnknownWord, Which,
+    Answer, Ended, Enqueued, Job, JobFile, KeptStep, Lane, Lease, Priority, QueueError, State,
+    Step, Steps, Stored, Submission, Trouble, UnknownWord, Which,
 };
 pub use line::Opening;
+pub use names::{FileName, Fingerprint, JobId, JobKey, NotAnId};
 pub use pulse::Pulse;
 pub use store::{Archive, Found, Listing, Removed, Retried, sqlite_version};
 pub use watch::Watch;

@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::queue::Place;
 use crate::queue::facts::{Facts, Totals};
 use crate::queue::handle::Shared;
-use crate::queue::job::{FileName, QueueError};
+use crate::queue::job::QueueError;
+use crate::queue::names::FileName;
 use crate::queue::store::{self, Carried, Fault, Kind, Lock, Opened, Store};
 
 /// Most operations in one transaction.

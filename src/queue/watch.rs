@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use crate::queue::job::JobKey;
+use crate::queue::names::JobKey;
 
 /// Those who wait, by job.
 #[derive(Debug, Default)]

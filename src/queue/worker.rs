@@ -12,8 +12,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::lifecycle::{Drain, Tasks};
 use crate::queue::handle::{Pick, Queue};
-use crate::queue::job::{Ended, JobKey, Lane, Lease, QueueError, Trouble};
+use crate::queue::job::{Ended, Lane, Lease, QueueError, Trouble};
 use crate::queue::line::Opening;
+use crate::queue::names::JobKey;
 use crate::queue::thread::locked;
 use crate::random;
 

@@ -2,7 +2,8 @@
 
 use rusqlite::params;
 
-use crate::queue::job::{Enqueued, FileName, State, Submission};
+use crate::queue::job::{Enqueued, State, Submission};
+use crate::queue::names::FileName;
 use crate::queue::store::blob::Part;
 use crate::queue::store::open::unix_seconds;
 use crate::queue::store::row::{Progress, Row, signed};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::queue::job::{Job, JobKey, QueueError, Which};
+use crate::queue::job::{Job, QueueError, Which};
+use crate::queue::names::JobKey;
 use crate::queue::store::ballast::Ballast;
 use crate::queue::store::look::{Found, Listing};
 use crate::queue::store::open::{complete, connect, settle};

@@ -13,7 +13,8 @@ use std::path::Path;
 
 use rusqlite::params;
 
-use crate::queue::job::{FileName, JobFile};
+use crate::queue::job::JobFile;
+use crate::queue::names::FileName;
 use crate::queue::store::open::others_set_aside;
 use crate::queue::store::row::{self, Row};
 use crate::queue::store::{Fault, Store};

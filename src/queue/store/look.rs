@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::queue::job::{Job, JobKey, State, Stored, Which};
+use crate::queue::job::{Job, State, Stored, Which};
+use crate::queue::names::JobKey;
 use crate::queue::store::blob::Part;
 use crate::queue::store::row::{Row, select_jobs, state_number};
 use crate::queue::store::{Fault, Store};

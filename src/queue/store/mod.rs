@@ -29,8 +29,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, ffi};
 
 use crate::queue::facts::{Counts, Totals};
-use crate::queue::job::{FileName, JobKey, Lane, Priority, State};
+use crate::queue::job::{Lane, Priority, State};
 use crate::queue::line::{Age, Line, Waiting};
+use crate::queue::names::{FileName, JobKey};
 use crate::queue::store::ballast::Ballast;
 use crate::queue::store::files::Files;
 use crate::queue::store::row::{Row, state_in};

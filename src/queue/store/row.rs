@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 
-use crate::queue::job::{
-    Answer, FileName, Fingerprint, Job, JobId, JobKey, Lane, Priority, State, Stored, Trouble,
-};
+use crate::queue::job::{Answer, Job, Lane, Priority, State, Stored, Trouble};
 use crate::queue::line::{Age, Waiting};
+use crate::queue::names::{FileName, Fingerprint, JobId, JobKey};
 
 /// A query of every column but the payloads, in the order in which [`Row::read`] takes them.
 macro_rules! select_jobs {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::queue::Weak;
-use crate::queue::job::{Fingerprint, Submission};
+use crate::queue::job::Submission;
+use crate::queue::names::Fingerprint;
 use crate::queue::store::open::beside;
 
 use super::*;

@@ -2,8 +2,9 @@
 
 use rusqlite::params;
 
-use crate::queue::job::{Job, JobKey, State};
+use crate::queue::job::{Job, State};
 use crate::queue::line::Waiting;
+use crate::queue::names::JobKey;
 use crate::queue::store::blob::Part;
 use crate::queue::store::row::{Progress, Row, signed};
 use crate::queue::store::{Fault, Store};

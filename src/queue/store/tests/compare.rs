@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::queue::job::{FileName, Job, State, Which};
+use crate::queue::job::{Job, State, Which};
+use crate::queue::names::FileName;
 use crate::queue::store::tests::model::{Entry, Model, Time};
 use crate::queue::store::tests::{Bench, everything, key, lane};
 use crate::queue::store::{Found, Store, left_in};

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::queue::job::{Answer, Ended, Enqueued, FileName, Lease, State, Submission, Trouble};
+use crate::queue::job::{Answer, Ended, Enqueued, Lease, State, Submission, Trouble};
+use crate::queue::names::FileName;
 use crate::queue::store::tests::{Bench, asked, body, key};
 use crate::queue::store::{Fault, Kind, Store, left_in};
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::queue::facts::{Counts, Totals};
-use crate::queue::job::{FileName, Priority, State};
+use crate::queue::job::{Priority, State};
+use crate::queue::names::FileName;
 use crate::queue::store::tests::actions::{End, Order};
 
 /// Half hours.

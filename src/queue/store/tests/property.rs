@@ -1,13 +1,17 @@
 //! Random sequences of what can befall a queue, on the store and on a model of it: after each step
 //! they must agree. `EDGEHOLD_CASES` says how many, `EDGEHOLD_SEED` which one comes first.
+//!
+//! In one file, as every step is done to both in one `match`: what it is, is in `actions`, the model in
+//! `model`, and how the two are compared in `compare`.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
 use crate::queue::facts::Totals;
-use crate::queue::job::{Answer, Ended, Enqueued, FileName, Lease, Step, Submission, Trouble};
+use crate::queue::job::{Answer, Ended, Enqueued, Lease, Step, Submission, Trouble};
 use crate::queue::line::Opening;
+use crate::queue::names::FileName;
 use crate::queue::store::tests::actions::{Action, End, Order, Story};
 use crate::queue::store::tests::compare::{HALF_HOUR, Pair, Wrong, agree};
 use crate::queue::store::tests::model::{Flaw, Model, Taken, Time};
