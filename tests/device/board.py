@@ -159,10 +159,10 @@ class Board:
         self.must_run(f"systemctl restart {unit}", timeout=LIMIT)
         self.until_ready(unit)
 
-    def drop_in(self, name: str, text: str):
-        """Adds these lines to the unit's [Service], from its next start on and until `fresh`."""
-        self.must_run(f"mkdir -p {DROP_IN}")
-        self.write(f"{DROP_IN}/{name}.conf", f"[Service]\n{text}\n")
+    def drop_in(self, name: str, text: str, folder: str = DROP_IN, section: str = "Service"):
+        """Adds these lines to the unit of this folder, from its next start on; to the service's own until `fresh`."""
+        self.must_run(f"mkdir -p {folder}")
+        self.write(f"{folder}/{name}.conf", f"[{section}]\n{text}\n")
         self.must_run("systemctl daemon-reload")
 
     def fresh(self):

@@ -123,7 +123,7 @@ def heals(board, name: str, taken: int):
 
 def sabotage(board):
     """The service forgets its jobs with each start, as where its database lies on a disk that is not kept."""
-    folder = f"/etc/systemd/system/{UNIT}.d"
-    board.must_run(f"mkdir -p {folder}")
-    board.write(f"{folder}/zz.conf", "[Service]\nExecStartPre=+/bin/sh -c 'rm -f /var/lib/private/edgehold/queue.db*'\n")
-    board.must_run("systemctl daemon-reload; sync")
+    forgets = "ExecStartPre=+/bin/sh -c 'rm -f /var/lib/private/edgehold/queue.db*'"
+    board.drop_in("zz", forgets, folder=f"/etc/systemd/system/{UNIT}.d")
+    # It is to be there after the cut.
+    board.must_run("sync")

@@ -114,7 +114,4 @@ def schema_version(board) -> int:
 def sabotage(board):
     """The socket goes with the service and takes along whoever waits there; so that somebody does, the service is slow to go."""
     board.drop_in("zz", "ExecStopPost=/bin/sleep 2")
-    folder = "/run/systemd/system/edgehold.socket.d"
-    board.must_run(f"mkdir -p {folder}")
-    board.write(f"{folder}/zz.conf", "[Unit]\nPartOf=edgehold.service\n")
-    board.must_run("systemctl daemon-reload")
+    board.drop_in("zz", f"PartOf={UNIT}", folder="/run/systemd/system/edgehold.socket.d", section="Unit")
